@@ -1,0 +1,72 @@
+//! Brings the tables up to this program's version, once, whoever starts first.
+
+use super::{Db, Error, Result, Tx};
+
+/// A step of the tables. Never edited once released: its text is remembered by its checksum.
+pub struct Migration {
+    /// Its number, one more than the one before.
+    pub version: i64,
+    /// What it is about.
+    pub name: &'static str,
+    /// Its statements, for both engines: `bigint primary key` is said as SQLite wants it.
+    pub sql: &'static str,
+}
+
+/// An arbitrary number by which processes that start together wait for each other.
+const LOCK: i64 = 7_708_077;
+
+pub(super) async fn run(db: &Db) -> Result<()> {
+    let mut tx = db.begin().await?;
+    if !tx.is_sqlite() {
+        tx.query(&format!("select pg_advisory_xact_lock({LOCK})"), &[]).await.ok();
+    }
+    let table = "create table if not exists migrations (
+        version bigint primary key, name text not null, checksum bigint not null)";
+    let table = in_words(&tx, table);
+    tx.script(&table).await?;
+    let done = tx.query("select version, checksum from migrations order by version", &[]).await?;
+    for migration in crate::migrations::ALL {
+        let stored = done.iter().find(|row| row.int(0).ok() == Some(migration.version));
+        match stored.map(|row| row.int(1)).transpose()? {
+            Some(sum) if sum == checksum(migration.sql) => continue,
+            Some(_) => {
+                let what = format!(
+                    "migration {} '{}' was applied with another text",
+                    migration.version, migration.name
+                );
+                return Err(Error::Schema(what));
+            }
+            None => {}
+        }
+        let sql = in_words(&tx, migration.sql);
+        tx.script(&sql).await?;
+        tx.execute(
+            "insert into migrations (version, name, checksum) values ($1, $2, $3)",
+            &[migration.version.into(), migration.name.into(), checksum(migration.sql).into()],
+        )
+        .await?;
+    }
+    let newest = crate::migrations::ALL.last().map_or(0, |m| m.version);
+    if let Some(row) = done.last()
+        && row.int(0)? > newest
+    {
+        return Err(Error::Schema(format!(
+            "they are of version {}, this program knows {newest}",
+            row.int(0)?
+        )));
+    }
+    tx.commit().await
+}
+
+/// SQLite keeps a table in the order of its key only when the key is an `integer`.
+fn in_words(tx: &Tx, sql: &str) -> String {
+    if tx.is_sqlite() { sql.replace("bigint primary key", "integer primary key") } else { sql.to_owned() }
+}
+
+/// FNV-1a, cut to what a `bigint` holds: against accidents, not against malice.
+fn checksum(text: &str) -> i64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (hash >> 1) as i64
+}

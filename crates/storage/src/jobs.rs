@@ -1,0 +1,62 @@
+//! Work to be done later, written in the transaction that needs it. A job may run twice without
+//! harm, and there is one of a kind for a thing.
+
+use domain::moment::Moment;
+
+use crate::db::{Conn, Result, Tx};
+
+/// A piece of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its number.
+    pub id: i64,
+    /// What it is about: a message, an account.
+    pub reference: i64,
+    /// How often it was tried.
+    pub attempts: i64,
+}
+
+/// Writes work down, unless it is already.
+pub async fn add(tx: &mut Tx, kind: &str, reference: i64, due_at: Moment) -> Result<()> {
+    let id = crate::counters::draw(tx, "id", 1).await?;
+    tx.execute(
+        "insert into jobs (id, kind, reference_id, due_at, attempts) values ($1, $2, $3, $4, 0)
+            on conflict (kind, reference_id) do nothing",
+        &[id.into(), kind.into(), reference.into(), due_at.0.into()],
+    )
+    .await
+    .map(drop)
+}
+
+/// Work of a kind that is due, the longest due first.
+pub async fn due(conn: &mut Conn, kind: &str, now: Moment, limit: i64) -> Result<Vec<Job>> {
+    let sql = "select id, reference_id, attempts from jobs where kind = $1 and due_at <= $2 order by due_at, id limit $3";
+    let rows = conn.query(sql, &[kind.into(), now.0.into(), limit.into()]).await?;
+    rows.iter()
+        .map(|row| Ok(Job { id: row.int(0)?, reference: row.int(1)?, attempts: row.int(2)? }))
+        .collect()
+}
+
+/// Which of these are still to be done, held so that nobody else does them meanwhile.
+pub async fn still(tx: &mut Tx, kind: &str, references: &[i64]) -> Result<Vec<i64>> {
+    if references.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "select reference_id from jobs where kind = $1 and reference_id in list($2) order by id {lock}";
+    tx.query(sql, &[kind.into(), references.into()]).await?.iter().map(|row| row.int(0)).collect()
+}
+
+/// Puts work off: it was tried and is to be tried again.
+pub async fn put_off(tx: &mut Tx, kind: &str, reference: i64, to: Moment) -> Result<()> {
+    let sql = "update jobs set due_at = $3, attempts = attempts + 1 where kind = $1 and reference_id = $2";
+    tx.execute(sql, &[kind.into(), reference.into(), to.0.into()]).await.map(drop)
+}
+
+/// Takes work off the list: it is done.
+pub async fn done(tx: &mut Tx, kind: &str, references: &[i64]) -> Result<()> {
+    if references.is_empty() {
+        return Ok(());
+    }
+    let sql = "delete from jobs where kind = $1 and reference_id in list($2)";
+    tx.execute(sql, &[kind.into(), references.into()]).await.map(drop)
+}

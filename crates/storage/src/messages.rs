@@ -1,0 +1,380 @@
+//! Messages: stored when accepted, moved forward by what carriers say of them.
+
+use domain::credits::Credits;
+use domain::delivery_report::ReportState;
+use domain::id::{AccountId, MessageId};
+use domain::message::{MessageClass, MessageStatus};
+use domain::moment::Moment;
+use domain::phone_number::PhoneNumber;
+
+use crate::db::{Bulk, Conn, Error, Kind, Result, Row, Tx, Value};
+
+/// A message as it is accepted. Texts are borrowed: those of one request share them.
+#[derive(Clone, Debug)]
+pub struct NewMessage<'a> {
+    /// Its number.
+    pub id: MessageId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The main account of its tree.
+    pub root: AccountId,
+    /// The first message of its request, by which the charge is known.
+    pub batch: MessageId,
+    /// Who it says it is from.
+    pub sender: &'a str,
+    /// To whom.
+    pub recipient: PhoneNumber,
+    /// The text, or octets in hexadecimal.
+    pub text: &'a str,
+    /// How it is written on the air ([`domain::text::Alphabet::code`]).
+    pub alphabet: i64,
+    /// The caller's own header, in hexadecimal.
+    pub udh: Option<&'a str>,
+    /// Whether it is shown at once.
+    pub flash: bool,
+    /// Segments.
+    pub segments: i64,
+    /// What its account pays for it.
+    pub price: Credits,
+    /// How much of that was free credit.
+    pub promo: Credits,
+    /// The price row it was charged by.
+    pub price_row: i64,
+    /// What each account of the path pays, where they differ: see [`levels_text`].
+    pub levels: Option<&'a str>,
+    /// How urgent.
+    pub class: MessageClass,
+    /// Its tag.
+    pub label: Option<&'a str>,
+    /// The caller's name for it.
+    pub foreign_id: Option<&'a str>,
+    /// The program that sent it.
+    pub connection: &'a str,
+    /// The country it goes to, as ISO 3166 says it; empty when none.
+    pub country: &'a str,
+    /// The network it goes to, as MCC and MNC; empty when not known.
+    pub network: &'a str,
+    /// How long to try.
+    pub validity_minutes: i64,
+    /// When it was accepted.
+    pub created_at: Moment,
+    /// When it is to be sent.
+    pub send_at: Moment,
+    /// Where it is: queued or scheduled.
+    pub status: MessageStatus,
+}
+
+static INSERT: Bulk = Bulk::insert(
+    "messages",
+    &[
+        ("id", Kind::Int),
+        ("account_id", Kind::Int),
+        ("root_id", Kind::Int),
+        ("batch_id", Kind::Int),
+        ("sender", Kind::Text),
+        ("recipient", Kind::Int),
+        ("text", Kind::Text),
+        ("alphabet", Kind::Int),
+        ("udh", Kind::Text),
+        ("flash", Kind::Int),
+        ("segments", Kind::Int),
+        ("price", Kind::Int),
+        ("promo", Kind::Int),
+        ("price_row_id", Kind::Int),
+        ("levels", Kind::Text),
+        ("class", Kind::Int),
+        ("label", Kind::Text),
+        ("foreign_id", Kind::Text),
+        ("connection", Kind::Text),
+        ("country", Kind::Text),
+        ("network", Kind::Text),
+        ("validity_minutes", Kind::Int),
+        ("created_at", Kind::Int),
+        ("send_at", Kind::Int),
+        ("status", Kind::Int),
+    ],
+    "",
+);
+
+/// Stores accepted messages.
+pub async fn insert(tx: &mut Tx, messages: &[NewMessage<'_>]) -> Result<()> {
+    let mut cells: Vec<Value<'_>> = Vec::with_capacity(messages.len() * 25);
+    for m in messages {
+        let row: [Value<'_>; 25] = [
+            m.id.0.into(),
+            m.account.0.into(),
+            m.root.0.into(),
+            m.batch.0.into(),
+            m.sender.into(),
+            m.recipient.as_i64().into(),
+            m.text.into(),
+            m.alphabet.into(),
+            m.udh.into(),
+            m.flash.into(),
+            m.segments.into(),
+            m.price.0.into(),
+            m.promo.0.into(),
+            m.price_row.into(),
+            m.levels.into(),
+            m.class.code().into(),
+            m.label.into(),
+            m.foreign_id.into(),
+            m.connection.into(),
+            m.country.into(),
+            m.network.into(),
+            m.validity_minutes.into(),
+            m.created_at.0.into(),
+            m.send_at.0.into(),
+            m.status.code().into(),
+        ];
+        cells.extend(row);
+    }
+    tx.bulk(&INSERT, &cells).await.map(drop)
+}
+
+/// What each account of a path pays for a message, as stored: `id:millionths` pairs, root first.
+pub fn levels_text(levels: &[(AccountId, Credits)]) -> String {
+    levels.iter().map(|(account, amount)| format!("{}:{}", account.0, amount.0)).collect::<Vec<_>>().join(",")
+}
+
+pub(crate) fn levels_of(text: &str) -> Option<Vec<(AccountId, Credits)>> {
+    let pair = |pair: &str| {
+        let (account, amount) = pair.split_once(':')?;
+        Some((AccountId(account.parse().ok()?), Credits(amount.parse().ok()?)))
+    };
+    text.split(',').map(pair).collect()
+}
+
+static RECENT: Bulk = Bulk::select(
+    &[
+        ("number", Kind::Int),
+        ("account_id", Kind::Int),
+        ("recipient", Kind::Int),
+        ("since", Kind::Int),
+        ("text", Kind::Text),
+    ],
+    "select $1, 0 from messages where account_id = $2 and recipient = $3 and created_at > $4 and text = $5
+        and status not in (7, 9) limit 1",
+    "select distinct input.number, 0::bigint from {rows} join messages m on m.account_id = input.account_id
+        and m.recipient = input.recipient and m.created_at > input.since and m.text = input.text
+        and m.status not in (7, 9)",
+);
+static TODAY: Bulk = Bulk::select(
+    &[("number", Kind::Int), ("account_id", Kind::Int), ("recipient", Kind::Int), ("since", Kind::Int)],
+    "select $1, count(*) from messages where account_id = $2 and recipient = $3 and created_at >= $4
+        and status not in (7, 9)",
+    "select input.number, count(m.id) from {rows} join messages m on m.account_id = input.account_id
+        and m.recipient = input.recipient and m.created_at >= input.since and m.status not in (7, 9)
+        group by input.number",
+);
+
+/// A question about what a recipient has had.
+#[derive(Clone, Copy, Debug)]
+pub struct Had<'a> {
+    /// The asker's number for the question.
+    pub number: i64,
+    /// From whom.
+    pub account: AccountId,
+    /// The recipient.
+    pub recipient: PhoneNumber,
+    /// Since when.
+    pub since: Moment,
+    /// Which text.
+    pub text: &'a str,
+}
+
+/// The questions whose recipient has had that very text since then (what was refused or cancelled
+/// does not count).
+pub async fn had_text(tx: &mut Tx, questions: &[Had<'_>]) -> Result<Vec<i64>> {
+    let cells: Vec<Value<'_>> = questions
+        .iter()
+        .flat_map(|q| {
+            let head = [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()];
+            head.into_iter().chain([q.text.into()])
+        })
+        .collect();
+    tx.bulk_query(&RECENT, &cells).await?.iter().map(|row| row.int(0)).collect()
+}
+
+/// How many messages each question's recipient has had since then, of any text.
+pub async fn had_count(tx: &mut Tx, questions: &[Had<'_>]) -> Result<Vec<(i64, i64)>> {
+    let cells: Vec<Value<'_>> = questions
+        .iter()
+        .flat_map(|q| [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()])
+        .collect();
+    tx.bulk_query(&TODAY, &cells).await?.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+}
+
+/// What must be known of a message to move it forward.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its number.
+    pub id: MessageId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Who it says it is from.
+    pub sender: String,
+    /// To whom.
+    pub recipient: PhoneNumber,
+    /// Segments.
+    pub segments: i64,
+    /// What its account paid.
+    pub price: Credits,
+    /// How much of that was free credit.
+    pub promo: Credits,
+    /// What each account of the path paid, root first; only the account's own when all paid the same.
+    pub levels: Vec<(AccountId, Credits)>,
+    /// Its tag; empty when none.
+    pub label: String,
+    /// The country it goes to.
+    pub country: String,
+    /// The network it goes to.
+    pub network: String,
+    /// When it was accepted.
+    pub created_at: Moment,
+    /// Where it is.
+    pub status: MessageStatus,
+    /// The last word of the carrier.
+    pub report: Option<ReportState>,
+}
+
+static LOCK: Bulk = Bulk::select(
+    &[("id", Kind::Int)],
+    "select id, account_id, sender, recipient, segments, price, promo, levels, label, country, network,
+        created_at, status, report from messages where id = $1",
+    "select m.id, m.account_id, m.sender, m.recipient, m.segments, m.price, m.promo, m.levels, m.label, m.country,
+        m.network, m.created_at, m.status, m.report from {rows} join messages m on m.id = input.id
+        order by m.id for update of m",
+);
+
+/// Reads messages to move them forward, and locks them. `ids` are in their order.
+pub async fn lock(tx: &mut Tx, ids: &[i64]) -> Result<Vec<Known>> {
+    let cells: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
+    tx.bulk_query(&LOCK, &cells).await?.into_iter().map(known).collect()
+}
+
+fn known(mut row: Row) -> Result<Known> {
+    let account = AccountId(row.int(1)?);
+    let price = Credits(row.int(5)?);
+    let levels = match row.opt_text(7)? {
+        None => vec![(account, price)],
+        Some(text) => levels_of(&text).ok_or_else(|| Error::unreadable("messages.levels", &text))?,
+    };
+    Ok(Known {
+        id: MessageId(row.int(0)?),
+        account,
+        sender: row.take_text(2),
+        recipient: recipient(row.int(3)?)?,
+        segments: row.int(4)?,
+        price,
+        promo: Credits(row.int(6)?),
+        levels,
+        label: row.take_text(8),
+        country: row.take_text(9),
+        network: row.take_text(10),
+        created_at: Moment(row.int(11)?),
+        status: status(row.int(12)?)?,
+        report: row.opt_int(13)?.and_then(ReportState::from_code),
+    })
+}
+
+pub(crate) fn recipient(digits: i64) -> Result<PhoneNumber> {
+    PhoneNumber::from_i64(digits).ok_or_else(|| Error::unreadable("messages.recipient", digits))
+}
+
+pub(crate) fn status(code: i64) -> Result<MessageStatus> {
+    MessageStatus::from_code(code).ok_or_else(|| Error::unreadable("messages.status", code))
+}
+
+/// A message that a carrier has taken whole.
+#[derive(Clone, Debug)]
+pub struct Submitted<'a> {
+    /// Which.
+    pub id: MessageId,
+    /// Who took it.
+    pub carrier: &'a str,
+    /// When.
+    pub at: Moment,
+}
+
+/// It gives no rows, but has a condition of its own.
+static SUBMITTED: Bulk = Bulk::select(
+    &[("id", Kind::Int), ("status", Kind::Int), ("carrier", Kind::Text), ("submitted_at", Kind::Int)],
+    "update messages set status = $2, carrier = $3, submitted_at = $4 where id = $1 and status < 3",
+    "update messages as m set status = input.status, carrier = input.carrier, submitted_at = input.submitted_at
+        from {rows} where m.id = input.id and m.status < 3",
+);
+
+/// Marks messages as taken. One that is past that stays as it is: another node took it over because
+/// this one was away too long.
+pub async fn submitted(tx: &mut Tx, taken: &[Submitted<'_>]) -> Result<()> {
+    let cells: Vec<Value<'_>> = taken
+        .iter()
+        .flat_map(|t| {
+            [t.id.0.into(), MessageStatus::Submitted.code().into(), t.carrier.into(), t.at.0.into()]
+        })
+        .collect();
+    tx.bulk_query(&SUBMITTED, &cells).await.map(drop)
+}
+
+/// A move of a message, decided by the caller against [`Known`].
+#[derive(Clone, Debug)]
+pub struct Move<'a> {
+    /// Which.
+    pub id: MessageId,
+    /// Whither.
+    pub status: MessageStatus,
+    /// The word that counts now.
+    pub report: Option<ReportState>,
+    /// When that was.
+    pub report_at: Option<Moment>,
+    /// What went wrong.
+    pub error: Option<&'a str>,
+    /// When it came to its end.
+    pub done_at: Option<Moment>,
+}
+
+static MOVE: Bulk = Bulk::update(
+    "messages",
+    &[("id", Kind::Int)],
+    &[
+        ("status", Kind::Int),
+        ("report", Kind::Int),
+        ("report_at", Kind::Int),
+        ("error", Kind::Text),
+        ("done_at", Kind::Int),
+    ],
+);
+
+/// Moves messages.
+pub async fn advance(tx: &mut Tx, moves: &[Move<'_>]) -> Result<()> {
+    let cells: Vec<Value<'_>> = moves
+        .iter()
+        .flat_map(|m| {
+            [
+                m.id.0.into(),
+                m.status.code().into(),
+                m.report.map(ReportState::code).into(),
+                m.report_at.map(|at| at.0).into(),
+                m.error.into(),
+                m.done_at.map(|at| at.0).into(),
+            ]
+        })
+        .collect();
+    tx.bulk(&MOVE, &cells).await.map(drop)
+}
+
+/// Marks messages that are sent once more although they may have been sent.
+pub async fn possible_duplicates(tx: &mut Tx, ids: &[i64]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = "update messages set possible_duplicate = 1 where id in list($1)";
+    tx.execute(sql, &[ids.into()]).await.map(drop)
+}
+
+/// How many messages an account still has under way or scheduled.
+pub async fn under_way(conn: &mut Conn, account: AccountId) -> Result<i64> {
+    let sql = "select count(*) from outbox o join messages m on m.id = o.message_id where m.account_id = $1";
+    conn.number(sql, &[account.0.into()]).await
+}

@@ -1,0 +1,17 @@
+//! The list of the steps of the tables.
+
+use crate::db::Migration;
+
+/// All, in order.
+pub const ALL: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "create tables",
+        sql: include_str!("../migrations/0001_create_tables.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "index transfers in trees",
+        sql: include_str!("../migrations/0002_index_transfers_in_trees.sql"),
+    },
+];

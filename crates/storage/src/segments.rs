@@ -1,0 +1,147 @@
+//! Segments a carrier has taken, and what it called them: the way from a report back to its
+//! message. A row's id is its message's times 256 plus the part.
+
+use domain::delivery_report::ReportState;
+use domain::id::MessageId;
+use domain::moment::Moment;
+
+use crate::db::{Bulk, Conn, Error, Kind, Result, Row, Tx, Value};
+
+/// Parts a message may have.
+const PARTS: i64 = 256;
+
+/// A segment a carrier has taken.
+#[derive(Clone, Debug)]
+pub struct Taken<'a> {
+    /// Of which message.
+    pub message: MessageId,
+    /// Which part, from 0.
+    pub part: u8,
+    /// Who took it.
+    pub carrier: &'a str,
+    /// What the carrier calls it, in the spelling that is stored.
+    pub remote_id: &'a str,
+}
+
+static INSERT: Bulk = Bulk::insert(
+    "segments",
+    &[("id", Kind::Int), ("carrier", Kind::Text), ("remote_id", Kind::Text), ("created_at", Kind::Int)],
+    "on conflict (id) do update set carrier = excluded.carrier, remote_id = excluded.remote_id, report = null",
+);
+
+/// Stores segments as taken. One sent again is known by its new name from then on.
+pub async fn insert(tx: &mut Tx, taken: &[Taken<'_>], now: Moment) -> Result<()> {
+    let cells: Vec<Value<'_>> = taken
+        .iter()
+        .flat_map(|t| {
+            [
+                (t.message.0 * PARTS + i64::from(t.part)).into(),
+                t.carrier.into(),
+                t.remote_id.into(),
+                now.0.into(),
+            ]
+        })
+        .collect();
+    tx.bulk(&INSERT, &cells).await.map(drop)
+}
+
+/// A segment as it is stored.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Of which message.
+    pub message: MessageId,
+    /// Which part.
+    pub part: u8,
+    /// Who took it.
+    pub carrier: String,
+    /// What the carrier calls it.
+    pub remote_id: String,
+    /// The carrier's last word on it.
+    pub report: Option<ReportState>,
+}
+
+fn stored(row: Row) -> Result<Stored> {
+    let mut row = row;
+    let id = row.int(0)?;
+    Ok(Stored {
+        message: MessageId(id.div_euclid(PARTS)),
+        part: part(id),
+        carrier: row.take_text(1),
+        remote_id: row.take_text(2),
+        report: row.opt_int(3)?.map(state).transpose()?,
+    })
+}
+
+fn part(id: i64) -> u8 {
+    u8::try_from(id.rem_euclid(PARTS)).unwrap_or(0)
+}
+
+fn state(code: i64) -> Result<ReportState> {
+    ReportState::from_code(code).ok_or_else(|| Error::unreadable("segments.report", code))
+}
+
+static CALLED: Bulk = Bulk::select(
+    &[("remote_id", Kind::Text)],
+    "select id, carrier, remote_id, report from segments where remote_id = $1 order by id",
+    "select s.id, s.carrier, s.remote_id, s.report from {rows} join segments s on s.remote_id = input.remote_id
+        order by s.id",
+);
+
+/// The segments called by one of these names, by any carrier; those of one name in the order of
+/// their ids.
+pub async fn called(conn: &mut Conn, remote_ids: impl IntoIterator<Item = &str>) -> Result<Vec<Stored>> {
+    let cells: Vec<Value<'_>> = remote_ids.into_iter().map(Value::from).collect();
+    conn.bulk_query(&CALLED, &cells).await?.into_iter().map(stored).collect()
+}
+
+static OF: Bulk = Bulk::select(
+    &[("first", Kind::Int), ("past", Kind::Int)],
+    "select id, carrier, remote_id, report from segments where id >= $1 and id < $2",
+    "select s.id, s.carrier, s.remote_id, s.report from {rows} join segments s on s.id >= input.first and s.id < input.past",
+);
+
+/// All segments of these messages.
+pub async fn of(conn: &mut Conn, messages: &[i64]) -> Result<Vec<Stored>> {
+    let cells: Vec<Value<'_>> =
+        messages.iter().flat_map(|id| [(id * PARTS).into(), ((id + 1) * PARTS).into()]).collect();
+    conn.bulk_query(&OF, &cells).await?.into_iter().map(stored).collect()
+}
+
+/// Which parts of these messages have been taken.
+pub async fn taken(conn: &mut Conn, messages: &[i64]) -> Result<Vec<(MessageId, u8)>> {
+    Ok(of(conn, messages).await?.into_iter().map(|s| (s.message, s.part)).collect())
+}
+
+static REPORT: Bulk =
+    Bulk::update("segments", &[("id", Kind::Int)], &[("report", Kind::Int), ("reported_at", Kind::Int)]);
+
+/// Stores the carrier's word on segments.
+pub async fn report(tx: &mut Tx, words: &[(MessageId, u8, ReportState)], now: Moment) -> Result<()> {
+    let cells: Vec<Value<'_>> = words
+        .iter()
+        .flat_map(|(message, part, word)| {
+            [(message.0 * PARTS + i64::from(*part)).into(), word.code().into(), now.0.into()]
+        })
+        .collect();
+    tx.bulk(&REPORT, &cells).await.map(drop)
+}
+
+/// What a carrier has taken since `since` and not reported on: name and recipient.
+pub async fn outstanding(
+    conn: &mut Conn,
+    carrier: &str,
+    since: Moment,
+) -> Result<Vec<(String, domain::phone_number::PhoneNumber)>> {
+    let sql = "select s.remote_id, m.recipient from segments s join messages m on m.id = s.id / 256
+        where s.carrier = $1 and s.report is null and s.created_at >= $2 and m.status = 3";
+    let rows = conn.query(sql, &[carrier.into(), since.0.into()]).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, crate::messages::recipient(row.int(1)?)?))).collect()
+}
+
+/// Forgets the names of segments taken before a time: no report comes any more.
+pub async fn forget(tx: &mut Tx, before: Moment, limit: i64) -> Result<u64> {
+    let sql = "delete from segments where id in (
+        select s.id from segments s join messages m on m.id = s.id / 256
+        where s.created_at < $1 and m.status >= 4 order by s.id limit $2)";
+    tx.execute(sql, &[before.0.into(), limit.into()]).await
+}
