@@ -1,0 +1,330 @@
+//! From what a caller wrote to what may be sent: the text, the numbers, the segments and what each
+//! costs. Whether the account can pay is decided in the batch of [`crate::intake`].
+
+use std::sync::Arc;
+
+use domain::account::{Account, AccountState};
+use domain::credits::Credits;
+use domain::id::MessageId;
+use domain::label::{ForeignId, Label};
+use domain::message::MessageClass;
+use domain::moment::Moment;
+use domain::phone_number::{Country, Network, NumberError, PhoneNumber};
+use domain::price::Levels;
+use domain::product::Product;
+use domain::sender_id::{SenderError, SenderId};
+use domain::text::{Content, TextError};
+
+use crate::base::{Base, Prices};
+
+/// Recipients one request may name.
+pub const RECIPIENTS_MAX: usize = 10_000;
+/// A request to more recipients than this is a mailing unless it says otherwise.
+const NORMAL_RECIPIENTS_MAX: usize = 200;
+/// How long a message may be tried when the request does not say, in minutes.
+pub const VALIDITY_MINUTES: u32 = 2880;
+/// The longest a message may be tried, in minutes: a week.
+pub const VALIDITY_MINUTES_MAX: u32 = 10_080;
+
+/// What a caller wants to be sent.
+#[derive(Clone, Debug, Default)]
+pub struct SendRequest {
+    /// The numbers, in any notation.
+    pub recipients: Vec<String>,
+    /// The text, or hexadecimal octets of a binary message.
+    pub text: String,
+    /// Who it is from; absent is the account's default.
+    pub sender: Option<String>,
+    /// When to send it; absent or past is now.
+    pub send_at: Option<Moment>,
+    /// Shown on the screen at once and not stored.
+    pub flash: bool,
+    /// A user data header of the caller's own, in hexadecimal.
+    pub udh: Option<String>,
+    /// Whether the text is hexadecimal octets.
+    pub binary: bool,
+    /// Whether to send as UCS-2 what would fit GSM 03.38.
+    pub ucs2: bool,
+    /// How long to try, in minutes; absent is two days.
+    pub validity_minutes: Option<u32>,
+    /// The tag it is counted by.
+    pub label: Option<Label>,
+    /// The caller's own name for it.
+    pub foreign_id: Option<ForeignId>,
+    /// How urgent; absent is normal, or bulk above 200 recipients.
+    pub class: Option<MessageClass>,
+    /// The program that asks, as it calls itself.
+    pub connection: String,
+    /// Whether the same text may go to the same recipient again at once.
+    pub no_reload: bool,
+    /// Who asks, for the books: `key 12`.
+    pub actor: String,
+}
+
+/// What became of a request that was not refused as a whole.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// What all its messages cost together.
+    pub total: Credits,
+    /// What the account (wallet and free credit) holds after it.
+    pub balance: Credits,
+    /// The text or octets sent.
+    pub content: Arc<Content>,
+    /// Who it is from.
+    pub sender: String,
+    /// One for each recipient named, in the order they were named.
+    pub messages: Vec<SentMessage>,
+}
+
+/// What became of one recipient.
+#[derive(Clone, Debug)]
+pub struct SentMessage {
+    /// The message's number; none when it was refused, or not meant to be sent.
+    pub id: Option<MessageId>,
+    /// The number; none when it could not be read.
+    pub recipient: Option<PhoneNumber>,
+    /// The recipient as it was written.
+    pub written: String,
+    /// Segments.
+    pub segments: u8,
+    /// What it costs.
+    pub price: Credits,
+    /// Why it was refused.
+    pub refused: Option<RecipientRefused>,
+}
+
+/// Why one recipient was refused. The others of the request are not touched by it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecipientRefused {
+    /// Not a number that can be reached.
+    #[error("{0}")]
+    Number(#[from] NumberError),
+    /// The same text went to the same recipient less than 180 seconds ago.
+    #[error(
+        "the same text went to {to} less than 180 seconds ago; send it with no_reload=1 if it is meant twice"
+    )]
+    Reload {
+        /// The recipient.
+        to: PhoneNumber,
+    },
+    /// The recipient has had as many messages today as the account allows.
+    #[error("{to} has had {max} messages today, the most the account allows")]
+    DayMax {
+        /// The recipient.
+        to: PhoneNumber,
+        /// The most a day.
+        max: i64,
+    },
+    /// Nobody set a price for the destination.
+    #[error("there is no price for messages to {to}; the operator can set one")]
+    NoPrice {
+        /// The recipient.
+        to: PhoneNumber,
+    },
+    /// No carrier takes messages to the destination.
+    #[error("no route leads to {to}; the operator can set one up")]
+    NoRoute {
+        /// The recipient.
+        to: PhoneNumber,
+    },
+}
+
+/// Why a request was refused as a whole. Nothing of it is stored or charged.
+#[derive(Debug, thiserror::Error)]
+pub enum SendRefused {
+    /// No recipient is named.
+    #[error("the parameter 'to' is missing; name at least one recipient")]
+    NoRecipient,
+    /// Too many are.
+    #[error("the request names {count} recipients; send at most {RECIPIENTS_MAX} with one request")]
+    TooManyRecipients {
+        /// How many.
+        count: usize,
+    },
+    /// The text cannot be sent.
+    #[error("the parameter 'text': {0}")]
+    Text(#[from] TextError),
+    /// The sender cannot be shown.
+    #[error("the parameter 'from': {0}")]
+    Sender(#[from] SenderError),
+    /// The validity is out of range.
+    #[error("the parameter 'ttl' is {minutes} minutes; use 1 to {VALIDITY_MINUTES_MAX}")]
+    Validity {
+        /// What was asked for.
+        minutes: u32,
+    },
+    /// The account cannot pay for it.
+    #[error("the balance of {available} does not cover the cost of {cost}")]
+    InsufficientCredits {
+        /// What the account can spend.
+        available: Credits,
+        /// What the request costs.
+        cost: Credits,
+    },
+    /// The account, or one above it, may not send.
+    #[error("account {account} is {}; an administrator above it can change that", .state.as_str())]
+    NotActive {
+        /// The account.
+        account: domain::id::AccountId,
+        /// Its effective state.
+        state: AccountState,
+    },
+    /// Too much is under way. Nothing was stored; the same may be sent again.
+    #[error("too many requests are under way, try again in a moment")]
+    Busy,
+    /// The books cannot be written. Nothing was stored; the same may be sent again.
+    #[error("{0}")]
+    Storage(#[from] Arc<storage::Error>),
+}
+
+/// A request that is fit to be decided: what the batch needs, and nothing it has to work out.
+#[derive(Debug)]
+pub struct Drafts {
+    pub(crate) account: Arc<Account>,
+    pub(crate) path: Vec<Arc<Account>>,
+    pub(crate) content: Arc<Content>,
+    /// The text as it is stored.
+    pub(crate) text: String,
+    pub(crate) udh: Option<String>,
+    pub(crate) segments: u8,
+    pub(crate) sender: Arc<str>,
+    pub(crate) request: SendRequest,
+    pub(crate) class: MessageClass,
+    pub(crate) validity_minutes: u32,
+    pub(crate) send_at: Option<Moment>,
+    pub(crate) drafts: Vec<Draft>,
+}
+
+/// One recipient of a request.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub written: String,
+    pub number: Option<PhoneNumber>,
+    pub ready: Result<Ready, RecipientRefused>,
+}
+
+/// A recipient that can be reached, and what that costs.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub number: PhoneNumber,
+    pub way: Arc<Way>,
+}
+
+/// Where a message goes, and what a segment there costs each account of the path.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub country: Arc<str>,
+    pub network: Arc<str>,
+    pub levels: Levels,
+    /// Whether any account of the path pays something else than another.
+    pub differs: bool,
+}
+
+impl Way {
+    /// The price row of the sender.
+    pub fn row(&self) -> i64 {
+        self.levels.last().map_or(0, |(_, price)| price.row.0)
+    }
+}
+
+/// Reads a request: checks all that can be checked without the books, and finds out what each
+/// recipient costs.
+pub(crate) async fn draft(
+    base: &Base,
+    leads_to: impl Fn(Option<Country>) -> bool,
+    account: &Arc<Account>,
+    request: SendRequest,
+) -> Result<Drafts, SendRefused> {
+    match request.recipients.len() {
+        0 => return Err(SendRefused::NoRecipient),
+        count if count > RECIPIENTS_MAX => return Err(SendRefused::TooManyRecipients { count }),
+        _ => {}
+    }
+    let content = Content::from_request(&request.text, request.udh.as_deref(), request.binary, request.ucs2)?;
+    let settings = &account.settings;
+    let sender = request.sender.as_deref().or(settings.default_sender.as_deref());
+    let sender = SenderId::parse(sender.unwrap_or(&base.rules.default_sender))?;
+    let validity_minutes = request.validity_minutes.unwrap_or(VALIDITY_MINUTES);
+    if !(1..=VALIDITY_MINUTES_MAX).contains(&validity_minutes) {
+        return Err(SendRefused::Validity { minutes: validity_minutes });
+    }
+    let bulk = request.recipients.len() > NORMAL_RECIPIENTS_MAX;
+    let class = request.class.unwrap_or(if bulk { MessageClass::Bulk } else { MessageClass::Normal });
+    let now = base.clock.now();
+    let home =
+        settings.default_country.as_deref().and_then(Country::parse).unwrap_or(base.rules.default_country);
+    let path = base.path(account).await.map_err(Arc::new)?;
+    let prices = base.prices().await.map_err(Arc::new)?;
+    let mut ways = Ways { known: Vec::new(), prices: &prices, path: &path, now, leads_to };
+    let drafts = request.recipients.iter().map(|written| match PhoneNumber::parse(written, home) {
+        Ok(number) => {
+            let ready = ways.to(number).map(|way| Ready { number, way });
+            Draft { written: written.clone(), number: Some(number), ready }
+        }
+        Err(error) => Draft { written: written.clone(), number: None, ready: Err(error.into()) },
+    });
+    let drafts: Vec<Draft> = drafts.collect();
+    Ok(Drafts {
+        account: account.clone(),
+        path,
+        text: content.shown().into_owned(),
+        udh: content.udh_shown(),
+        segments: content.segments(),
+        content: Arc::new(content),
+        sender: sender.as_str().into(),
+        class,
+        validity_minutes,
+        send_at: request.send_at.filter(|at| *at > now),
+        drafts,
+        request,
+    })
+}
+
+/// The ways found so far in a request: most of its recipients are in the same few networks.
+struct Ways<'a, F> {
+    known: Vec<(Option<Country>, Option<Network>, Found)>,
+    prices: &'a Prices,
+    path: &'a [Arc<Account>],
+    now: Moment,
+    leads_to: F,
+}
+
+type Found = Result<Arc<Way>, Unreachable>;
+
+#[derive(Clone, Copy)]
+enum Unreachable {
+    NoPrice,
+    NoRoute,
+}
+
+impl<F: Fn(Option<Country>) -> bool> Ways<'_, F> {
+    fn to(&mut self, to: PhoneNumber) -> Result<Arc<Way>, RecipientRefused> {
+        let destination = to.destination();
+        let (country, network) = (destination.country, destination.network);
+        let known = self.known.iter().find(|(c, n, _)| *c == country && *n == network);
+        let way = match known {
+            Some((_, _, way)) => way.clone(),
+            None => {
+                let way = self.find(country, network);
+                self.known.push((country, network, way.clone()));
+                way
+            }
+        };
+        way.map_err(|why| match why {
+            Unreachable::NoPrice => RecipientRefused::NoPrice { to },
+            Unreachable::NoRoute => RecipientRefused::NoRoute { to },
+        })
+    }
+
+    fn find(&self, country: Option<Country>, network: Option<Network>) -> Result<Arc<Way>, Unreachable> {
+        if !(self.leads_to)(country) {
+            return Err(Unreachable::NoRoute);
+        }
+        let network = network.map_or(String::new(), |n| n.mccmnc());
+        let levels = Base::levels(self.prices, self.path, Product::Sms, country, &network, self.now);
+        let levels = levels.filter(|l| !l.is_empty()).ok_or(Unreachable::NoPrice)?;
+        let differs = levels.windows(2).any(|pair| pair[0].1.amount != pair[1].1.amount);
+        let country = country.map_or(String::new(), |c| c.as_str().to_owned());
+        Ok(Arc::new(Way { country: country.into(), network: network.into(), levels, differs }))
+    }
+}

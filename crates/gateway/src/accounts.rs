@@ -1,0 +1,523 @@
+//! Accounts: creating one, suspending, closing and reopening it. Every change is decided while the
+//! wallet of the account is held, so that no message and no credit slips through beside it.
+//!
+//! Closing gives credit back by its origin. What accounts above have handed down and not taken back
+//! goes up again, to the nearest first; the account's own credit (granted by the operator, earned on
+//! the accounts below, or paid) counts as used first, so what is left is handed-down credit up to
+//! that sum and its own beyond it.
+
+use std::time::Duration;
+
+use domain::account::{Account, AccountSettings, AccountState, Email, effective};
+use domain::credits::Credits;
+use domain::id::AccountId;
+use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, PostError, Posting, TransferCode};
+use rand::RngExt;
+use storage::ledger::Booked;
+use storage::{Conn, Error, Tx, accounts, ledger, messages, notices, promo, requests};
+
+use crate::again::{again, busy};
+use crate::base::Base;
+
+/// How long an account can be reopened.
+pub const CLOSING_LASTS: Duration = Duration::from_secs(30 * 86_400);
+/// The most characters of a name.
+pub const NAME_MAX: usize = 200;
+/// How many accounts an error names.
+const NAMED_MAX: usize = 10;
+/// Characters of a key that requests are signed with.
+const SIGNING_KEY_LENGTH: usize = 40;
+
+/// An account to be created.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The company's name.
+    pub company: Option<String>,
+    /// The owner's first and last name.
+    pub owner: String,
+    /// Its identity.
+    pub email: Email,
+    /// The account it is to stand below; without one it is a main account.
+    pub parent: Option<AccountId>,
+    /// Credit granted by the operator to begin with.
+    pub credits: Credits,
+}
+
+/// Why an account was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// A name is empty or too long.
+    #[error("the {field} has {length} characters; use 1 to {NAME_MAX}")]
+    Name {
+        /// Which.
+        field: &'static str,
+        /// How many characters it has.
+        length: usize,
+    },
+    /// The credit to begin with is below nothing.
+    #[error("the credits are {0}; grant nothing or more")]
+    Negative(Credits),
+    /// An account that is not closed has the address.
+    #[error("the e-mail address {0} belongs to an account already; use another, or close that account first")]
+    EmailTaken(String),
+    /// There is no such account to stand below.
+    #[error("there is no account {0} to create one below; name an account that exists")]
+    ParentNotFound(AccountId),
+    /// The account above, or one above that, is not active.
+    #[error("account {parent} is {}; activate it before creating accounts below it", .state.as_str())]
+    ParentNotActive {
+        /// The account above.
+        parent: AccountId,
+        /// Its effective state.
+        state: AccountState,
+    },
+    /// The tree would become too deep.
+    #[error("account {parent} is at depth {max}, the deepest this installation allows; create it further up")]
+    TooDeep {
+        /// The account above.
+        parent: AccountId,
+        /// The greatest depth.
+        max: usize,
+    },
+    /// The books did not take it.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+/// Why the state of an account was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// There is no such account.
+    #[error("there is no account {0}")]
+    NotFound(AccountId),
+    /// No reason was given.
+    #[error("the reason is missing; say why account {0} is suspended, its members will read it")]
+    NoReason(AccountId),
+    /// The account is closed, or about to be.
+    #[error("account {account} is {} and cannot be {wanted}", .state.as_str())]
+    WrongState {
+        /// Which.
+        account: AccountId,
+        /// Its own state.
+        state: AccountState,
+        /// What was asked for.
+        wanted: &'static str,
+    },
+    /// The books did not take it.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+/// When an account is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// After [`CLOSING_LASTS`], by [`finish_closings`]. Its credit stays until then; what is its
+    /// own then is booked as owed to whoever paid it.
+    Later,
+    /// Now. Its own credit must be gone before.
+    AtOnce,
+}
+
+/// Why an account was not closed. Nothing has moved.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    /// There is no such account.
+    #[error("there is no account {0}")]
+    NotFound(AccountId),
+    /// It is closed.
+    #[error("account {0} is closed already")]
+    Closed(AccountId),
+    /// There are accounts below it.
+    #[error("account {account} has {count} open accounts below it ({}); close those first", numbers(.children))]
+    OpenChildren {
+        /// Which.
+        account: AccountId,
+        /// How many are right below it.
+        count: usize,
+        /// The first of them.
+        children: Vec<AccountId>,
+    },
+    /// Messages are not at their end yet.
+    #[error(
+        "account {account} has {count} messages scheduled, under way or waiting for a refund; cancel the scheduled ones and wait for the others"
+    )]
+    UnderWay {
+        /// Which.
+        account: AccountId,
+        /// How many.
+        count: i64,
+    },
+    /// It holds credit that no account above has handed down.
+    #[error(
+        "account {account} still holds {amount} of credit of its own; it goes back to whoever paid it, not to the account above: use it up, transfer it or have it refunded first"
+    )]
+    OwnCredit {
+        /// Which.
+        account: AccountId,
+        /// How much.
+        amount: Credits,
+    },
+    /// It owes.
+    #[error("account {account} owes {owed}; balance its wallet before closing it")]
+    Owes {
+        /// Which.
+        account: AccountId,
+        /// How much.
+        owed: Credits,
+    },
+    /// The books did not take it.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+busy!(CreateError, StateError, CloseError);
+
+fn numbers(ids: &[AccountId]) -> String {
+    let mut text = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if ids.len() == NAMED_MAX {
+        text.push_str(", ...");
+    }
+    text
+}
+
+/// Creates an account, its wallet and, if wanted, its first credit. `actor` is who did it, for the
+/// statement.
+pub async fn create(base: &Base, new: &NewAccount, actor: &str) -> Result<Account, CreateError> {
+    let (company, owner) =
+        (new.company.as_deref().map(str::trim).filter(|c| !c.is_empty()), new.owner.trim());
+    for (field, name) in [("company", company), ("name of the owner", Some(owner))] {
+        let length = name.map_or(1, |n| n.chars().count());
+        if !(1..=NAME_MAX).contains(&length) {
+            return Err(CreateError::Name { field, length });
+        }
+    }
+    if new.credits < Credits::ZERO {
+        return Err(CreateError::Negative(new.credits));
+    }
+    let account = again(|| create_once(base, new, company, owner, actor)).await?;
+    base.refresh().await?;
+    Ok(account)
+}
+
+async fn create_once(
+    base: &Base,
+    new: &NewAccount,
+    company: Option<&str>,
+    owner: &str,
+    actor: &str,
+) -> Result<Account, CreateError> {
+    let now = base.clock.now();
+    let mut tx = base.db.begin().await?;
+    let mut path = match new.parent {
+        None => Vec::new(),
+        Some(parent) => path_below(base, &mut tx, parent).await?,
+    };
+    let id = accounts::draw_id(&mut tx).await?;
+    path.push(id);
+    let account = Account {
+        id,
+        parent: new.parent,
+        path,
+        company: company.map(str::to_owned),
+        owner: owner.to_owned(),
+        email: new.email.clone(),
+        state: AccountState::Active,
+        state_reason: None,
+        credit_line: Credits::ZERO,
+        price_list: None,
+        auto_transfer: None,
+        settings: AccountSettings {
+            default_sender: None,
+            default_country: None,
+            reload_lock: true,
+            recipient_day_max: 0,
+            signing_key: signing_key(&mut rand::rng()),
+            signature_required: false,
+        },
+        created_at: now,
+    };
+    ledger::open(&mut tx, id, Credits::ZERO).await?;
+    let request = if new.credits.is_positive() { requests::fresh(&mut tx).await? } else { 0 };
+    match accounts::insert(&mut tx, &account).await {
+        Err(error) if error.is_duplicate_of("accounts", "email_folded") => {
+            return Err(CreateError::EmailTaken(new.email.as_str().to_owned()));
+        }
+        done => done?,
+    }
+    if new.credits.is_positive() {
+        let group = Group {
+            cause: Cause { kind: CauseKind::Request, id: request },
+            postings: vec![Posting {
+                from: LedgerAccount::PaymentClearing,
+                to: LedgerAccount::Wallet(id),
+                amount: new.credits,
+                code: TransferCode::Grant,
+            }],
+            actor: actor.to_owned(),
+            reference: "first credit".to_owned(),
+        };
+        booked(ledger::post_one(&mut tx, &group, now).await?)?;
+    }
+    tx.commit().await?;
+    Ok(account)
+}
+
+/// The path of an account to stand right below this one, which is held so that it cannot be closed
+/// meanwhile.
+async fn path_below(base: &Base, tx: &mut Tx, parent: AccountId) -> Result<Vec<AccountId>, CreateError> {
+    ledger::lock(tx, &mut Book::default(), [parent]).await?;
+    let above = accounts::find(tx, parent).await?.ok_or(CreateError::ParentNotFound(parent))?;
+    let state = effective_state(tx, &above).await?;
+    if state != AccountState::Active {
+        return Err(CreateError::ParentNotActive { parent, state });
+    }
+    let max = base.rules.depth_max;
+    if above.path.len() >= max {
+        return Err(CreateError::TooDeep { parent, max });
+    }
+    Ok(above.path)
+}
+
+/// The state of an account that counts, as the books have it now.
+pub async fn effective_state(conn: &mut Conn, account: &Account) -> Result<AccountState, Error> {
+    let ids: Vec<i64> = account.path.iter().map(|id| id.0).collect();
+    let states = accounts::states(conn, &ids).await?;
+    Ok(effective(account.path.iter().map(|id| states.get(id).copied().unwrap_or(AccountState::Closed))))
+}
+
+/// Stops an account and those below it from sending. Its members can read the reason.
+pub async fn suspend(base: &Base, id: AccountId, reason: &str, actor: &str) -> Result<Account, StateError> {
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(StateError::NoReason(id));
+    }
+    let reason = format!("{actor}: {reason}");
+    let may = |state| matches!(state, AccountState::Active | AccountState::Suspended);
+    change_state(base, id, AccountState::Suspended, Some(&reason), "suspended", may).await
+}
+
+/// Lets an account send again, or reopens one that is about to be closed.
+pub async fn activate(base: &Base, id: AccountId, actor: &str) -> Result<Account, StateError> {
+    tracing::info!(account = id.0, actor, "an account is activated");
+    change_state(base, id, AccountState::Active, None, "activated", |state| state != AccountState::Closed)
+        .await
+}
+
+async fn change_state(
+    base: &Base,
+    id: AccountId,
+    state: AccountState,
+    reason: Option<&str>,
+    wanted: &'static str,
+    may: impl Fn(AccountState) -> bool,
+) -> Result<Account, StateError> {
+    let may = &may;
+    let account = again(|| async move {
+        let mut tx = base.db.begin().await?;
+        ledger::lock(&mut tx, &mut Book::default(), [id]).await?;
+        let mut account = accounts::find(&mut tx, id).await?.ok_or(StateError::NotFound(id))?;
+        if !may(account.state) {
+            return Err(StateError::WrongState { account: id, state: account.state, wanted });
+        }
+        accounts::set_state(&mut tx, id, state, reason, base.clock.now()).await?;
+        tx.commit().await?;
+        account.state = state;
+        account.state_reason = reason.map(str::to_owned);
+        Ok(account)
+    })
+    .await?;
+    base.refresh().await?;
+    Ok(account)
+}
+
+/// Closes an account, or begins to. It must have no open accounts below it and no messages under
+/// way. Its free credit ends with it.
+pub async fn close(
+    base: &Base,
+    id: AccountId,
+    when: When,
+    reason: &str,
+    actor: &str,
+) -> Result<Account, CloseError> {
+    let account = match when {
+        When::Later => again(|| begin_closing(base, id, reason, actor)).await?,
+        When::AtOnce => again(|| close_now(base, id, OwnCredit::Refuse, reason, actor)).await?,
+    };
+    base.refresh().await?;
+    Ok(account)
+}
+
+/// Closes the accounts whose time to be reopened is over. To be called every hour or so. Tells how
+/// many it closed; those that cannot be closed yet are tried again next time.
+pub async fn finish_closings(base: &Base) -> Result<usize, Error> {
+    let since = base.clock.now().before(CLOSING_LASTS);
+    let mut due = accounts::closing_since(&mut *base.db.read().await?, since).await?;
+    // Accounts have greater numbers than those above them, and go first.
+    due.reverse();
+    let mut closed = 0;
+    for id in due {
+        match again(|| close_now(base, id, OwnCredit::Owe, "30 days have passed", "rule")).await {
+            Ok(account) => closed += usize::from(account.state == AccountState::Closed),
+            Err(CloseError::Storage(error)) => return Err(error),
+            Err(why) => tracing::warn!(account = id.0, %why, "an account could not be closed yet"),
+        }
+    }
+    if closed > 0 {
+        base.refresh().await?;
+    }
+    Ok(closed)
+}
+
+async fn begin_closing(base: &Base, id: AccountId, reason: &str, actor: &str) -> Result<Account, CloseError> {
+    let now = base.clock.now();
+    let mut tx = base.db.begin().await?;
+    ledger::lock(&mut tx, &mut Book::default(), [id]).await?;
+    let mut account = closable(&mut tx, id, |child| child < AccountState::Closing).await?;
+    if account.state != AccountState::Closing {
+        let reason = format!("{actor}: {}", reason.trim());
+        accounts::set_state(&mut tx, id, AccountState::Closing, Some(&reason), now).await?;
+        account.state = AccountState::Closing;
+        account.state_reason = Some(reason);
+    }
+    tx.commit().await?;
+    Ok(account)
+}
+
+/// What becomes of credit that no account above has handed down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OwnCredit {
+    Refuse,
+    Owe,
+}
+
+async fn close_now(
+    base: &Base,
+    id: AccountId,
+    own_credit: OwnCredit,
+    reason: &str,
+    actor: &str,
+) -> Result<Account, CloseError> {
+    let now = base.clock.now();
+    let mut tx = base.db.begin().await?;
+    // The path never changes, so it may be read before the wallets are held.
+    let path = accounts::find(&mut tx, id).await?.ok_or(CloseError::NotFound(id))?.path;
+    let mut book = Book::default();
+    ledger::lock(&mut tx, &mut book, path.iter().copied()).await?;
+    let mut account = closable(&mut tx, id, |child| child < AccountState::Closed).await?;
+    if own_credit == OwnCredit::Owe && account.state != AccountState::Closing {
+        // Reopened since it was looked up.
+        return Ok(account);
+    }
+    let back = back_by_origin(&mut tx, &book, &account, own_credit).await?;
+    if !back.is_empty() {
+        let group = Group {
+            cause: Cause { kind: CauseKind::Closing, id: id.0 },
+            postings: back.clone(),
+            actor: actor.to_owned(),
+            reference: reason.trim().to_owned(),
+        };
+        booked(ledger::post_one(&mut tx, &group, now).await?)?;
+    }
+    for lot in promo::held(&mut tx, id).await? {
+        promo::set_remaining(&mut tx, lot.id, Credits::ZERO).await?;
+    }
+    for posting in &back {
+        match posting.to {
+            LedgerAccount::Wallet(above) => accounts::arm_children(&mut tx, above).await?,
+            LedgerAccount::PaymentClearing => {
+                let text = format!(
+                    "account {id} ({}) is closed and held {} of its own credit: refund it to whoever paid it",
+                    account.name(),
+                    posting.amount
+                );
+                notices::insert(&mut tx, notices::OPERATOR, "refund owed", &text, now).await?;
+            }
+            _ => {}
+        }
+    }
+    let reason = format!("{actor}: {}", reason.trim());
+    accounts::set_state(&mut tx, id, AccountState::Closed, Some(&reason), now).await?;
+    tx.commit().await?;
+    account.state = AccountState::Closed;
+    account.state_reason = Some(reason);
+    Ok(account)
+}
+
+/// The account, if nothing keeps it open: the accounts below it (as `keeps_open` says), or messages
+/// that are not at their end.
+async fn closable(
+    tx: &mut Tx,
+    id: AccountId,
+    keeps_open: impl Fn(AccountState) -> bool,
+) -> Result<Account, CloseError> {
+    let account = accounts::find(tx, id).await?.ok_or(CloseError::NotFound(id))?;
+    if account.state == AccountState::Closed {
+        return Err(CloseError::Closed(id));
+    }
+    let children = accounts::children(tx, id).await?;
+    let open: Vec<AccountId> = children.iter().filter(|c| keeps_open(c.state)).map(|c| c.id).collect();
+    if !open.is_empty() {
+        let children = open.iter().take(NAMED_MAX).copied().collect();
+        return Err(CloseError::OpenChildren { account: id, count: open.len(), children });
+    }
+    let count = messages::under_way(tx, id).await? + storage::accounts::refunds_waiting(tx, id).await?;
+    if count > 0 {
+        return Err(CloseError::UnderWay { account: id, count });
+    }
+    Ok(account)
+}
+
+/// Where the credit of an account that closes goes.
+async fn back_by_origin(
+    tx: &mut Tx,
+    book: &Book,
+    account: &Account,
+    own_credit: OwnCredit,
+) -> Result<Vec<Posting>, CloseError> {
+    let wallet = LedgerAccount::Wallet(account.id);
+    let promo = LedgerAccount::Promo(account.id);
+    let balance = book.balance(wallet).unwrap_or(Credits::ZERO);
+    if balance < Credits::ZERO {
+        return Err(CloseError::Owes { account: account.id, owed: -balance });
+    }
+    let handed_down = ledger::handed_down(tx, account.id).await?;
+    let mut left = balance.0;
+    let mut back = Vec::new();
+    let posting = |from, to, amount, code| Posting { from, to, amount: Credits(amount), code };
+    for above in account.path.iter().rev().skip(1) {
+        let amount = handed_down.get(above).map_or(0, |sum| sum.0).clamp(0, left);
+        if amount > 0 {
+            back.push(posting(wallet, LedgerAccount::Wallet(*above), amount, TransferCode::Closing));
+            left -= amount;
+        }
+    }
+    if left > 0 && own_credit == OwnCredit::Refuse {
+        return Err(CloseError::OwnCredit { account: account.id, amount: Credits(left) });
+    }
+    if left > 0 {
+        back.push(posting(wallet, LedgerAccount::PaymentClearing, left, TransferCode::Closing));
+    }
+    let free = book.balance(promo).unwrap_or(Credits::ZERO);
+    if free.is_positive() {
+        back.push(posting(promo, LedgerAccount::Goodwill, free.0, TransferCode::PromoExpiry));
+    }
+    Ok(back)
+}
+
+/// What must have been booked, because all was looked at before while the wallets were held.
+fn booked(booked: Booked) -> Result<(), Error> {
+    match booked {
+        Booked::Now(_) => Ok(()),
+        Booked::Before | Booked::Differently => {
+            Err(Error::Fault("the books have transfers for something that is new".to_owned()))
+        }
+        Booked::Refused(why @ (PostError::Insufficient { .. } | PostError::BadAmount(_))) => {
+            Err(Error::Fault(format!("the books refuse what was looked at: {why}")))
+        }
+    }
+}
+
+/// A key that requests are signed with.
+pub fn signing_key(rng: &mut impl rand::CryptoRng) -> String {
+    (0..SIGNING_KEY_LENGTH).map(|_| char::from(rng.sample(rand::distr::Alphanumeric))).collect()
+}

@@ -1,0 +1,271 @@
+//! The batch: the one writer of messages and charges. It takes what has come in since the last
+//! commit, requests and carriers' words alike, decides them in one transaction, commits once for
+//! all of it, and only then answers, hands over and acknowledges. While a batch commits, the next
+//! one gathers; when nothing is under way, a lone request is committed at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::id::NodeId;
+use domain::ledger::Book;
+use domain::moment::Moment;
+use storage::{Error, Result, Tx, ledger, statistics};
+use tokio::sync::mpsc;
+
+use crate::accept::SendRefused;
+use crate::base::Base;
+use crate::dispatch::{Dispatcher, Plan};
+use crate::intake::{self, Ids, Request};
+use crate::report::{self, Afterwards, Entry};
+
+/// Requests that may wait for the next batch; one more is told that we are busy.
+pub const REQUESTS_MAX: usize = 4_096;
+/// Messages of one batch at the most, so that no request waits behind too many others.
+const MESSAGES_MAX: i64 = 4_000;
+/// Requests of one batch at the most.
+const BATCH_REQUESTS_MAX: usize = 512;
+/// Carriers' words of one batch at the most.
+const ENTRIES_MAX: usize = 4_096;
+/// How long carriers' words wait for requests to share a commit with.
+const LINGER: Duration = Duration::from_millis(2);
+/// How often a batch that met others in the way is tried again.
+const TRIES: usize = 5;
+
+/// The writer and all it holds.
+pub(crate) struct Writer {
+    pub base: Base,
+    pub dispatcher: Arc<Dispatcher>,
+    pub node: NodeId,
+    pub requests: mpsc::Receiver<Request>,
+    pub entries: mpsc::UnboundedReceiver<Entry>,
+    pub message_ids: Ids,
+    pub transfer_ids: Ids,
+    /// Whether reports may be kept for answers to come. On shared books another node may have kept
+    /// one, so it is always possible there.
+    pub early_possible: bool,
+    /// Entries that could not be stored yet.
+    pub pending: VecDeque<Entry>,
+}
+
+impl Writer {
+    /// Runs until both doors are closed and all is stored.
+    pub async fn run(mut self) {
+        let mut requests: Vec<Request> = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut requests_open = true;
+        loop {
+            if self.pending.is_empty() {
+                let came = tokio::select! {
+                    biased;
+                    request = self.requests.recv(), if requests_open => {
+                        requests_open = request.is_some();
+                        request.map(|r| requests.push(r)).is_some()
+                    }
+                    entry = self.entries.recv() => match entry {
+                        Some(entry) => {
+                            entries.push(entry);
+                            self.linger(&mut requests, &mut entries, requests_open).await;
+                            true
+                        }
+                        None if !requests_open => return,
+                        None => false,
+                    },
+                };
+                if !came && self.entries.is_closed() && self.entries.is_empty() && !requests_open {
+                    return;
+                }
+            }
+            entries.extend(self.pending.drain(..));
+            let mut messages = Ids::needed(&requests);
+            while messages < MESSAGES_MAX
+                && requests.len() < BATCH_REQUESTS_MAX
+                && let Ok(request) = self.requests.try_recv()
+            {
+                messages += Ids::needed(std::slice::from_ref(&request));
+                requests.push(request);
+            }
+            while entries.len() < ENTRIES_MAX
+                && let Ok(entry) = self.entries.try_recv()
+            {
+                entries.push(entry);
+            }
+            if requests.is_empty() && entries.is_empty() {
+                continue;
+            }
+            self.store(std::mem::take(&mut requests), std::mem::take(&mut entries)).await;
+        }
+    }
+
+    /// Carriers' words are in no hurry: they wait a moment for a request to share its commit.
+    async fn linger(&mut self, requests: &mut Vec<Request>, entries: &mut Vec<Entry>, requests_open: bool) {
+        let end = tokio::time::sleep(LINGER);
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                biased;
+                request = self.requests.recv(), if requests_open => {
+                    requests.extend(request);
+                    return;
+                }
+                entry = self.entries.recv() => match entry {
+                    Some(entry) if entries.len() < ENTRIES_MAX => entries.push(entry),
+                    Some(entry) => return entries.push(entry),
+                    None => return,
+                },
+                () = &mut end => return,
+            }
+        }
+    }
+
+    /// Stores a batch, together if possible. What others are in the way of is tried again; if the
+    /// books refuse it for another reason, its parts are tried by themselves, so that one does not
+    /// fail its neighbours.
+    async fn store(&mut self, requests: Vec<Request>, entries: Vec<Entry>) {
+        let (mut requests, mut entries) = (requests, entries);
+        for attempt in 0..TRIES {
+            match self.together(&mut requests, &mut entries).await {
+                Ok(()) => return,
+                Err(error @ (Error::Busy(_) | Error::Gone(_))) if attempt + 1 < TRIES => {
+                    tracing::warn!(%error, attempt, "a batch met others in the way and is tried again");
+                    tokio::time::sleep(Duration::from_millis(5 << attempt)).await;
+                }
+                Err(error) => {
+                    self.apart(requests, entries, error).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn apart(&mut self, requests: Vec<Request>, entries: Vec<Entry>, error: Error) {
+        let alone = requests.len() + entries.len() == 1;
+        if error.retryable() || alone {
+            let error = Arc::new(error);
+            tracing::error!(%error, requests = requests.len(), entries = entries.len(), "a batch was not stored");
+            for request in requests {
+                let _ = request.reply.send(Err(SendRefused::Storage(error.clone())));
+            }
+            if error.retryable() {
+                // Carriers' words must not be lost: they wait until the books can be written.
+                self.pending.extend(entries);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            return;
+        }
+        tracing::error!(%error, "a batch was refused by the books; its parts are tried by themselves");
+        for entry in entries {
+            Box::pin(self.store(Vec::new(), vec![entry])).await;
+        }
+        for request in requests {
+            Box::pin(self.store(vec![request], Vec::new())).await;
+        }
+    }
+
+    /// One transaction for all. On an error everything is as before, and nobody was told anything.
+    async fn together(&mut self, requests: &mut Vec<Request>, entries: &mut Vec<Entry>) -> Result<()> {
+        let stored = self.transaction(requests, entries).await;
+        match stored {
+            Ok(stored) => {
+                self.tell(stored, std::mem::take(requests), std::mem::take(entries));
+                Ok(())
+            }
+            Err(error) => {
+                // Ids drawn in a transaction that did not happen were not drawn.
+                self.message_ids = Ids::default();
+                self.transfer_ids = Ids::default();
+                Err(error)
+            }
+        }
+    }
+
+    async fn transaction(&mut self, requests: &[Request], entries: &[Entry]) -> Result<Stored> {
+        let now = self.base.clock.now();
+        let zone = &self.base.rules.time_zone;
+        let mut tx = self.base.db.begin().await?;
+        let mut book = Book::default();
+        // Always in this order, so that two nodes never wait for each other in a circle: messages,
+        // wallets by their ids, the installation's own places, statistics.
+        let reported = report::Look::at(&mut tx, entries, self.early_possible).await?;
+        let mut wallets = reported.wallets(entries);
+        wallets.extend(intake::wallets(requests));
+        if !wallets.is_empty() {
+            ledger::lock(&mut tx, &mut book, wallets).await?;
+        }
+        let reports = reported.decide(entries, &mut book, now, zone);
+        let mut intake = intake::Decided::default();
+        if !requests.is_empty() {
+            let look = intake::Look::at(&mut tx, requests, &book, now, zone).await?;
+            let first_id = self.message_ids.take(&mut tx, "message", Ids::needed(requests)).await?;
+            intake = intake::decide(look, requests, &mut book, first_id, now, zone);
+        }
+        let plan = self.dispatcher.plan(std::mem::take(&mut intake.ready));
+        match self.write(tx, &book, requests, &reports, &mut intake, &plan, now).await {
+            Ok(()) => {
+                self.early_possible |= reports.keeps_early();
+                Ok(Stored { answers: intake.answers, after: reports.after, plan })
+            }
+            Err(error) => {
+                self.dispatcher.rolled_back(plan);
+                Err(error)
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what was decided, and what it is written with")]
+    async fn write(
+        &mut self,
+        mut tx: Tx,
+        book: &Book,
+        requests: &[Request],
+        reports: &report::Decided<'_>,
+        intake: &mut intake::Decided,
+        plan: &Plan,
+        now: Moment,
+    ) -> Result<()> {
+        // The intake first: what it used of free credit it sets by what it read, and what a refund
+        // puts back is added to that.
+        intake.write(&mut tx, requests, plan, self.node, now).await?;
+        reports.write(&mut tx, now).await?;
+        let mut groups = std::mem::take(&mut intake.groups);
+        groups.extend_from_slice(&reports.groups);
+        if !groups.is_empty() {
+            let count = groups.iter().map(|g| g.postings.len() as i64).sum();
+            let first = self.transfer_ids.take(&mut tx, "transfer", count).await?;
+            ledger::post(&mut tx, book, &groups, first, now).await?;
+        }
+        let mut tally = std::mem::take(&mut intake.tally);
+        for (line, counts) in &reports.tally {
+            tally.entry(line.clone()).or_default().add(counts);
+        }
+        statistics::add(&mut tx, &tally).await?;
+        tx.commit().await
+    }
+
+    /// All is stored: answers go out, messages go on, reports are acknowledged.
+    fn tell(&self, stored: Stored, requests: Vec<Request>, entries: Vec<Entry>) {
+        let Stored { answers, after, plan } = stored;
+        for (request, answer) in requests.into_iter().zip(answers) {
+            // Whoever asked may have gone; what was accepted is sent all the same.
+            let _ = request.reply.send(answer);
+        }
+        let Afterwards { slots, marked, cancelled } = after;
+        let mut cancelled = cancelled.into_iter();
+        for entry in entries {
+            match entry {
+                Entry::Report { report, .. } => report.ack.stored(),
+                Entry::Cancel { reply, .. } => drop(reply.send(Ok(cancelled.next().unwrap_or_default()))),
+                _ => {}
+            }
+        }
+        self.dispatcher.committed(plan);
+        self.dispatcher.stored(&slots, &marked);
+    }
+}
+
+/// What a stored batch leaves to be done.
+struct Stored {
+    answers: Vec<std::result::Result<crate::accept::Sent, SendRefused>>,
+    after: Afterwards,
+    plan: Plan,
+}

@@ -1,0 +1,71 @@
+//! The time of day. The only place where the machine's clock is read, so that tests can hold it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::moment::Moment;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Tells the time. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// The machine's clock.
+    pub fn of_the_machine() -> Clock {
+        Clock(None)
+    }
+
+    /// A clock that stands at a moment until [`Clock::set`].
+    pub fn standing_at(moment: Moment) -> Clock {
+        Clock(Some(Arc::new(AtomicI64::new(moment.0))))
+    }
+
+    /// Moves a standing clock; the machine's stays as it is.
+    pub fn set(&self, moment: Moment) {
+        if let Some(held) = &self.0 {
+            held.store(moment.0, Ordering::SeqCst);
+        }
+    }
+
+    /// Now.
+    #[expect(clippy::disallowed_methods, reason = "this is the place the rule points to")]
+    pub fn now(&self) -> Moment {
+        match &self.0 {
+            Some(held) => Moment(held.load(Ordering::SeqCst)),
+            None => Moment(Timestamp::now().as_microsecond()),
+        }
+    }
+}
+
+/// The date of a moment in a time zone as a number: 20261123.
+pub fn day_of(moment: Moment, time_zone: &TimeZone) -> i64 {
+    let timestamp = Timestamp::from_microsecond(moment.0).unwrap_or(Timestamp::UNIX_EPOCH);
+    let date = time_zone.to_datetime(timestamp).date();
+    i64::from(date.year()) * 10_000 + i64::from(date.month()) * 100 + i64::from(date.day())
+}
+
+/// The moment a date (20261123) begins in a time zone.
+pub fn start_of_day(day: i64, time_zone: &TimeZone) -> Option<Moment> {
+    let year = i16::try_from(day / 10_000).ok()?;
+    let month = i8::try_from(day / 100 % 100).ok()?;
+    let date = jiff::civil::Date::new(year, month, i8::try_from(day % 100).ok()?).ok()?;
+    Some(Moment(time_zone.to_timestamp(date.at(0, 0, 0, 0)).ok()?.as_microsecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_date_of_the_time_zone() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let late = Moment::from_seconds(1_767_223_800); // 2025-12-31 23:30 UTC
+        assert_eq!(day_of(late, &berlin), 20_260_101);
+        assert_eq!(day_of(late, &TimeZone::UTC), 20_251_231);
+        let start = start_of_day(20_260_101, &berlin).unwrap();
+        assert_eq!(day_of(start, &berlin), 20_260_101);
+        assert_eq!(day_of(Moment(start.0 - 1), &berlin), 20_251_231);
+    }
+}

@@ -1,0 +1,446 @@
+//! The gateway at work: what doors call, and the workers that carry it out.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use carriers::{Event, Outstanding};
+use domain::account::{Account, AccountState, effective};
+use domain::credits::Credits;
+use domain::id::{MessageId, NodeId};
+use domain::message::WhenLost;
+use domain::route::Route;
+use storage::{Result, jobs, nodes, outbox, reports, segments};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::accept::{SendRefused, SendRequest, Sent, draft};
+use crate::base::Base;
+use crate::batch::{REQUESTS_MAX, Writer};
+use crate::dispatch::{Dispatcher, Line, LineState};
+use crate::intake::{Ids, Request};
+use crate::report::{Entry, REFUND_JOB};
+
+/// Carriers that must ask for reports are told what is outstanding since this long ago.
+const REPORTS_AFTER: Duration = Duration::from_secs(72 * 3600);
+/// Names of segments are kept this long after a message has come to its end.
+const SEGMENTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long an orderly end waits for carriers' answers.
+const DRAIN: Duration = Duration::from_secs(15);
+/// How long a scheduled message of a suspended account is put off before it is looked at again.
+const SUSPENDED_PAUSE: Duration = Duration::from_secs(600);
+/// For this long after a report was kept its message is looked for again: two nodes may have stored
+/// the report and the answer at the same moment.
+const MEETING: Duration = Duration::from_secs(60);
+/// Rows one step of a worker takes.
+const STEP: i64 = 2_000;
+
+/// The gateway at work. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    base: Base,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    node: NodeId,
+    dispatcher: Arc<Dispatcher>,
+    requests: mpsc::Sender<Request>,
+    entries: mpsc::UnboundedSender<Entry>,
+    stopping: AtomicBool,
+    lost: AtomicBool,
+    workers: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Deref for Gateway {
+    type Target = Base;
+    fn deref(&self) -> &Base {
+        &self.base
+    }
+}
+
+impl Gateway {
+    /// Starts the workers: connects the carriers, takes over what an earlier run left, and accepts.
+    pub async fn start(base: Base, lines: Vec<Line>, routes: Vec<Route>) -> Result<Gateway> {
+        let now = base.clock.now();
+        let mut tx = base.db.begin().await?;
+        let node = nodes::enter(&mut tx, now, !base.db.is_shared()).await?;
+        nodes::bury(&mut tx, now).await?;
+        tx.commit().await?;
+        let (requests, requests_in) = mpsc::channel(REQUESTS_MAX);
+        let (entries, entries_in) = mpsc::unbounded_channel();
+        let (events, events_in) = mpsc::unbounded_channel();
+        let dispatcher = Arc::new(Dispatcher::new(routes, entries.clone(), base.clock.clone()));
+        let early_possible = base.db.is_shared() || reports::any_kept(&mut *base.db.read().await?).await?;
+        let inner = Inner {
+            node,
+            dispatcher: dispatcher.clone(),
+            requests,
+            entries,
+            stopping: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            workers: std::sync::Mutex::default(),
+        };
+        let gateway = Gateway { base, inner: Arc::new(inner) };
+        if gateway.db.is_shared() {
+            dispatcher.may_until(now.after(nodes::LEASE));
+        }
+        gateway.take_over().await?;
+        for line in lines {
+            let connection = (line.connect)(events.clone());
+            let since = now.before(REPORTS_AFTER);
+            let outstanding =
+                segments::outstanding(&mut *gateway.db.read().await?, &line.name, since).await?;
+            let outstanding =
+                outstanding.into_iter().map(|(remote_id, recipient)| Outstanding { remote_id, recipient });
+            connection.watch(outstanding.collect());
+            dispatcher.add(line.name, line.message_ids, connection);
+        }
+        let writer = Writer {
+            base: gateway.base.clone(),
+            dispatcher: dispatcher.clone(),
+            node,
+            requests: requests_in,
+            entries: entries_in,
+            message_ids: Ids::default(),
+            transfer_ids: Ids::default(),
+            early_possible,
+            pending: Default::default(),
+        };
+        gateway.run_writer(writer);
+        gateway.work(pump(dispatcher.clone(), events_in));
+        gateway.work(gateway.clone().refill());
+        gateway.work(gateway.clone().every_tick());
+        gateway.work(gateway.clone().every_second());
+        Ok(gateway)
+    }
+
+    /// The writer has a thread of its own: with SQLite its commits wait for the disk.
+    fn run_writer(&self, writer: Writer) {
+        let runtime = tokio::runtime::Handle::current();
+        let (ended, end) = oneshot::channel::<()>();
+        let spawned = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            runtime.block_on(writer.run());
+            drop(ended);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "the writer could not be started");
+        }
+        self.work(async move {
+            let _ = end.await;
+        });
+    }
+
+    fn work(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let handle = tokio::spawn(work);
+        self.inner.workers.lock().unwrap_or_else(|p| p.into_inner()).push(handle);
+    }
+
+    /// Sends a text to one or more numbers. Answers once that is safely stored.
+    ///
+    /// # Errors
+    /// [`SendRefused`] when nothing of the request is stored. A single recipient that is refused is
+    /// no error; see [`crate::accept::SentMessage::refused`].
+    pub async fn send(
+        &self,
+        account: &Arc<Account>,
+        request: SendRequest,
+    ) -> std::result::Result<Sent, SendRefused> {
+        let dispatcher = &self.inner.dispatcher;
+        let drafts = draft(&self.base, |country| dispatcher.leads_to(country), account, request).await?;
+        let (reply, answer) = oneshot::channel();
+        if self.inner.stopping.load(Ordering::Relaxed) || self.inner.lost.load(Ordering::Relaxed) {
+            return Err(SendRefused::Busy);
+        }
+        self.inner.requests.try_send(Request { drafts, reply }).map_err(|_| SendRefused::Busy)?;
+        answer.await.unwrap_or(Err(SendRefused::Busy))
+    }
+
+    /// Checks a request as [`Gateway::send`] does, without storing, charging or sending anything:
+    /// for sandbox keys. Nothing costs anything.
+    pub async fn rehearse(
+        &self,
+        account: &Arc<Account>,
+        request: SendRequest,
+    ) -> std::result::Result<Sent, SendRefused> {
+        let dispatcher = &self.inner.dispatcher;
+        let drafts = draft(&self.base, |country| dispatcher.leads_to(country), account, request).await?;
+        let path = self.base.path(account).await.map_err(Arc::new)?;
+        let state = effective(path.iter().map(|a| a.state));
+        if state != AccountState::Active {
+            return Err(SendRefused::NotActive { account: account.id, state });
+        }
+        let mut messages = drafts.answer(|_| None);
+        for message in &mut messages {
+            message.price = Credits::ZERO;
+        }
+        let mut conn = self.db.read().await.map_err(Arc::new)?;
+        let (wallet, promo) = storage::ledger::balance(&mut conn, account.id).await.map_err(Arc::new)?;
+        Ok(Sent {
+            total: Credits::ZERO,
+            balance: wallet.checked_add(promo).unwrap_or(wallet),
+            content: drafts.content.clone(),
+            sender: drafts.sender.to_string(),
+            messages,
+        })
+    }
+
+    /// Takes back those of an account's messages that are scheduled and not yet sent, and gives
+    /// back what they cost. Gives their ids.
+    pub async fn cancel(&self, account: &Account, ids: &[MessageId], actor: &str) -> Result<Vec<MessageId>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (reply, answer) = oneshot::channel();
+        let entry = Entry::Cancel { account: account.id, ids: ids.to_vec(), actor: actor.to_owned(), reply };
+        let gone = || storage::Error::Gone("the gateway is stopping".to_owned());
+        self.inner.entries.send(entry).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Whether requests are accepted.
+    pub fn ready(&self) -> bool {
+        !self.inner.stopping.load(Ordering::Relaxed)
+            && !self.inner.lost.load(Ordering::Relaxed)
+            && !self.inner.requests.is_closed()
+    }
+
+    /// How the carriers' lines are doing.
+    pub fn lines(&self) -> Vec<LineState> {
+        self.inner.dispatcher.lines()
+    }
+
+    /// Ends in order: accepts nothing new, waits for the carriers' answers, stores them, and gives
+    /// back what was not handed over.
+    pub async fn stop(&self) {
+        if self.inner.stopping.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.inner.dispatcher.close();
+        let mut waited = Duration::ZERO;
+        while self.inner.dispatcher.in_flight() > 0 && waited < DRAIN {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            waited += Duration::from_millis(20);
+        }
+        // What was answered just now is stored by one more turn of the writer.
+        let (reply, stored) = oneshot::channel();
+        let nothing =
+            Entry::Cancel { account: domain::id::AccountId(0), ids: Vec::new(), actor: String::new(), reply };
+        if self.inner.entries.send(nothing).is_ok() {
+            let _ = tokio::time::timeout(DRAIN, stored).await;
+        }
+        if let Err(error) = self.leave(self.inner.dispatcher.unsent()).await {
+            tracing::warn!(%error, "what was not sent could not be given back; the next start finds it");
+        }
+        for worker in self.inner.workers.lock().unwrap_or_else(|p| p.into_inner()).drain(..) {
+            worker.abort();
+        }
+    }
+
+    async fn leave(&self, back: Vec<(MessageId, i64)>) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        if !nodes::renew(&mut tx, self.inner.node, self.clock.now()).await? {
+            // Another node has taken all of it over already.
+            return Ok(());
+        }
+        outbox::mark(&mut tx, &back).await?;
+        let ids: Vec<i64> = back.iter().map(|(id, _)| id.0).collect();
+        outbox::give_back(&mut tx, &ids).await?;
+        nodes::leave(&mut tx, self.inner.node).await?;
+        tx.commit().await
+    }
+
+    /// Takes what dead nodes left behind: what was never handed over is sent; what may have been is
+    /// sent once more or held, as its class says.
+    async fn take_over(&self) -> Result<()> {
+        loop {
+            let mut tx = self.db.begin().await?;
+            let alive = nodes::alive(&mut tx).await?;
+            let left = outbox::left_behind(&mut tx, &alive, STEP).await?;
+            if left.is_empty() {
+                tx.commit().await?;
+                break;
+            }
+            let (mut back, mut again, mut held) = (Vec::new(), Vec::new(), Vec::new());
+            for one in &left {
+                match one.attempts {
+                    0 => back.push(one.message.0),
+                    n if one.class.when_lost(n) == WhenLost::Resend => again.push(one.message.0),
+                    _ => held.push(one.message),
+                }
+            }
+            tracing::info!(
+                never_sent = back.len(),
+                sent_again = again.len(),
+                held = held.len(),
+                "found after a crash"
+            );
+            storage::messages::possible_duplicates(&mut tx, &again).await?;
+            back.extend(again);
+            outbox::give_back(&mut tx, &back).await?;
+            // Taken in hand by this node until the writer has stored them as unknown.
+            let held_ids: Vec<i64> = held.iter().map(|id| id.0).collect();
+            outbox::take(&mut tx, &held_ids, self.inner.node).await?;
+            tx.commit().await?;
+            for message in held {
+                let _ = self.inner.entries.send(Entry::Failed {
+                    message,
+                    status: domain::message::MessageStatus::Unknown,
+                    error: Some("the carrier's answer was lost".to_owned()),
+                    taken_parts: 0,
+                    slots: None,
+                });
+            }
+        }
+        for key in outbox::waiting_trees(&mut *self.db.read().await?).await? {
+            self.inner.dispatcher.note_backlog(key);
+        }
+        Ok(())
+    }
+
+    /// Brings messages from the outbox into memory as there is room for them.
+    async fn refill(self) {
+        loop {
+            self.inner.dispatcher.refill.notified().await;
+            for (key, room) in self.inner.dispatcher.wanted() {
+                if let Err(error) = self.claim(key, room).await {
+                    tracing::warn!(%error, "messages could not be taken from the outbox; tried again");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    self.inner.dispatcher.refill.notify_one();
+                }
+            }
+        }
+    }
+
+    async fn claim(
+        &self,
+        key: (domain::message::MessageClass, domain::id::AccountId),
+        room: usize,
+    ) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let claimed = outbox::claim(&mut tx, self.inner.node, key.0, key.1, room as i64).await?;
+        tx.commit().await?;
+        if claimed.len() < room {
+            self.inner.dispatcher.exhausted(key);
+        }
+        self.inner.dispatcher.resume(claimed);
+        Ok(())
+    }
+
+    async fn every_tick(self) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut turn = 0_u32;
+        loop {
+            ticks.tick().await;
+            turn = turn.wrapping_add(1);
+            self.inner.dispatcher.tick(turn.is_multiple_of(100));
+        }
+    }
+
+    async fn every_second(self) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut turn = 0_u32;
+        loop {
+            ticks.tick().await;
+            turn = turn.wrapping_add(1);
+            if let Err(error) = self.housekeeping(turn).await {
+                tracing::warn!(%error, "a turn of the workers failed; tried again in a second");
+            }
+        }
+    }
+
+    async fn housekeeping(&self, turn: u32) -> Result<()> {
+        self.base.refresh().await?;
+        self.db.checkpoint().await?;
+        self.send_what_is_due().await?;
+        let now = self.clock.now();
+        if self.db.is_shared() && turn.is_multiple_of(2) {
+            let mut tx = self.db.begin().await?;
+            let ours = nodes::renew(&mut tx, self.inner.node, now).await?;
+            let died = nodes::bury(&mut tx, now).await?;
+            tx.commit().await?;
+            if !ours {
+                if !self.inner.lost.swap(true, Ordering::SeqCst) {
+                    tracing::error!("this node was away too long and its work was taken over; restart it");
+                    self.inner.dispatcher.close();
+                }
+                return Ok(());
+            }
+            self.inner.dispatcher.may_until(now.after(nodes::LEASE));
+            // Whoever buried a node may itself have died before it took over its work.
+            if died || turn.is_multiple_of(30) {
+                self.take_over().await?;
+            }
+        }
+        if turn.is_multiple_of(30) {
+            self.retry_refunds().await?;
+            for key in outbox::waiting_trees(&mut *self.db.read().await?).await? {
+                self.inner.dispatcher.note_backlog(key);
+            }
+        }
+        if self.db.is_shared() && turn.is_multiple_of(5) {
+            let met = reports::met(&mut *self.db.read().await?, now.before(MEETING)).await?;
+            if !met.is_empty() {
+                let _ = self.inner.entries.send(Entry::Kept(met));
+            }
+        }
+        if turn % 600 == 10 {
+            let mut tx = self.db.begin().await?;
+            reports::forget(&mut tx, now.before(REPORTS_AFTER)).await?;
+            segments::forget(&mut tx, now.before(SEGMENTS_KEPT), STEP).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Tries the refunds again that had to wait until an account above can give its margin back. Done
+    /// every half minute by itself.
+    pub async fn retry_refunds(&self) -> Result<()> {
+        let due = jobs::due(&mut *self.db.read().await?, REFUND_JOB, self.clock.now(), STEP).await?;
+        if !due.is_empty() {
+            let ids = due.iter().map(|job| MessageId(job.reference)).collect();
+            let _ = self.inner.entries.send(Entry::Refund(ids));
+        }
+        Ok(())
+    }
+
+    /// Scheduled messages whose time has come go into the outbox proper; those of an account that
+    /// may not send now are put off.
+    async fn send_what_is_due(&self) -> Result<()> {
+        loop {
+            let now = self.clock.now();
+            let due = outbox::due(&mut *self.db.read().await?, now, STEP).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let (mut ready, mut waiting) = (Vec::new(), Vec::new());
+            for (message, account) in &due {
+                let Some(account) = self.base.account(*account).await? else { continue };
+                let path = self.base.path(&account).await?;
+                let active = effective(path.iter().map(|a| a.state)) == AccountState::Active;
+                if active { ready.push(message.0) } else { waiting.push(message.0) }
+            }
+            let mut tx = self.db.begin().await?;
+            outbox::set_due(&mut tx, &ready, None).await?;
+            outbox::set_due(&mut tx, &waiting, Some(now.after(SUSPENDED_PAUSE))).await?;
+            tx.commit().await?;
+            for key in outbox::waiting_trees(&mut *self.db.read().await?).await? {
+                self.inner.dispatcher.note_backlog(key);
+            }
+            if (due.len() as i64) < STEP {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Carries what lines tell to the dispatcher.
+async fn pump(dispatcher: Arc<Dispatcher>, mut events: mpsc::UnboundedReceiver<Event>) {
+    let mut came = Vec::with_capacity(1024);
+    while events.recv_many(&mut came, 1024).await > 0 {
+        dispatcher.events(&mut came);
+    }
+}
