@@ -1,0 +1,116 @@
+//! Opening the books for a command, and keeping a second server away from them.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use anyhow::Result;
+use gateway::{Base, Clock, Rules};
+use storage::{Address, Db};
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// Whether a command may make the books where there are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It makes them.
+    Create,
+    /// It refuses: most likely another folder was meant.
+    Refuse,
+}
+
+/// Opens the books.
+///
+/// # Errors
+/// In words that say which database, what is wrong with it, and what to do.
+pub async fn open(settings: &Settings, missing: Missing) -> Result<Db> {
+    if let (Address::Sqlite(path), Missing::Refuse) = (&settings.database, missing)
+        && !path.exists()
+    {
+        let message = format!(
+            "there is no database at {}; name another folder with --data, or make one with 'branchline account create'",
+            path.display()
+        );
+        return Err(Failure::new("no_database", message).into());
+    }
+    Db::open(&settings.database).await.map_err(|error| explain(settings, error))
+}
+
+/// The books, the clock and the installation's rules.
+pub async fn base(settings: &Settings, missing: Missing, clock: Clock) -> Result<Base> {
+    let db = open(settings, missing).await?;
+    Ok(Base::new(db, clock, rules(settings)).await?)
+}
+
+fn rules(settings: &Settings) -> Rules {
+    Rules {
+        default_country: settings.default_country,
+        time_zone: settings.time_zone.clone(),
+        currency: settings.currency.clone(),
+        default_sender: settings.default_sender.clone(),
+        depth_max: settings.depth_max,
+        public_urls: settings.public_urls.clone(),
+    }
+}
+
+fn explain(settings: &Settings, error: storage::Error) -> anyhow::Error {
+    let which = settings.database_shown();
+    match &error {
+        storage::Error::Busy(_) => Failure::new(
+            "database_busy",
+            format!("{which}: {error}. Another program holds the file; end it, or wait until it is done"),
+        )
+        .into(),
+        storage::Error::Gone(_) => Failure::new(
+            "database_unreachable",
+            format!(
+                "{which}: {error}. Check that the server runs, and the user, password and name in 'database'"
+            ),
+        )
+        .into(),
+        _ => anyhow::Error::from(error).context(which),
+    }
+}
+
+/// The right to be the one server of a SQLite database; given up when the process ends, however it
+/// ends. Command lines do not need it.
+#[derive(Debug)]
+pub struct Only {
+    _file: Option<File>,
+}
+
+impl Only {
+    /// Takes the lock beside the file of the database. Several servers may share PostgreSQL, so
+    /// there is none to take there.
+    ///
+    /// # Errors
+    /// When another server has it, or the folder cannot be written.
+    pub fn server(database: &Address) -> Result<Only> {
+        let Address::Sqlite(path) = database else { return Ok(Only { _file: None }) };
+        let lock = path.with_extension("lock");
+        let unwritable = |error: std::io::Error| {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            let message = format!(
+                "the folder {} cannot be written ({error}); check its owner and the free space, or choose another with --data",
+                folder.display()
+            );
+            Failure::new("database_not_writable", message)
+        };
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(unwritable)?;
+        }
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&lock).map_err(unwritable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Only { _file: Some(file) }),
+            Err(TryLockError::WouldBlock) => {
+                let message = format!(
+                    "another server is running on {}; stop it first, or give this one its own folder with --data",
+                    path.display()
+                );
+                Err(Failure::new("already_running", message).into())
+            }
+            Err(TryLockError::Error(error)) => Err(unwritable(error).into()),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `branchline serve`: the platform at work, from opening the books to an orderly end.
+
+use std::future::Future;
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use gateway::{Base, Clock, Gateway};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::books::{self, Missing, Only};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::{Common, lines};
+
+/// How long an orderly end may take.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// The bounds durations are counted between, in seconds.
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// How often what was measured is added up; between two times it takes memory.
+const METRICS_PAUSE: Duration = Duration::from_secs(5);
+/// How often accounts are looked at that are about to be closed, and free credit that ends.
+const ACCOUNTS_PAUSE: Duration = Duration::from_secs(300);
+
+/// Run the platform.
+#[derive(Args)]
+pub struct Serve {
+    /// Where to listen [default: 127.0.0.1:8077]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+impl Serve {
+    /// Serves until told to stop.
+    pub async fn run(self, common: &Common) -> Result<()> {
+        let settings = common.settings(self.listen.as_deref())?;
+        log("info");
+        let only = Only::server(&settings.database)?;
+        let listener = bind(&settings.listen).await?;
+        let base = books::base(&settings, Missing::Create, Clock::of_the_machine()).await?;
+        tracing::info!(database = settings.database_shown(), carriers = ?settings.carriers, "started");
+        let output = common.output();
+        serve(&settings, base, listener, |address| {
+            output.say(&json!({ "listening": address }), &format!("listening on {address}"));
+        })
+        .await?;
+        drop(only);
+        Ok(())
+    }
+}
+
+/// Opens the port.
+///
+/// # Errors
+/// In words that say what to do when it is taken.
+pub async fn bind(address: &str) -> Result<TcpListener> {
+    use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    TcpListener::bind(address).await.map_err(|error| {
+        let (code, message) = match error.kind() {
+            AddrInUse => (
+                "port_in_use",
+                format!("{address} is in use by another program; stop it, or choose another address with --listen"),
+            ),
+            AddrNotAvailable => {
+                ("bad_address", format!("this machine has no address {address}; choose one it has, or 0.0.0.0"))
+            }
+            PermissionDenied => (
+                "port_not_allowed",
+                format!("{address} may not be opened ({error}); use a port above 1023, or give this program the right"),
+            ),
+            _ => ("bad_address", format!("{address} cannot be opened: {error}")),
+        };
+        Failure::field(code, "listen", message).into()
+    })
+}
+
+/// Runs the gateway and its API on the listener until a signal comes, and ends in order.
+/// `listening` is told the address once it answers.
+pub async fn serve(
+    settings: &Settings,
+    base: Base,
+    listener: TcpListener,
+    listening: impl FnOnce(&str),
+) -> Result<()> {
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
+        .set_buckets(&SECONDS)
+        .and_then(|builder| builder.install_recorder())
+        .context("the metrics could not be set up")?;
+    let stopping = signals()?;
+    let workers =
+        [tokio::spawn(look_after_metrics(metrics.clone())), tokio::spawn(look_after_accounts(base.clone()))];
+    let lines = lines::of(&settings.carriers);
+    let gateway = Gateway::start(base, lines, settings.routes.clone()).await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let options = api::Options { metrics: Some(Arc::new(move || metrics.render())), ..settings.api.clone() };
+    let mut told = stopped.clone();
+    let api = tokio::spawn(api::serve(listener, gateway.clone(), options, async move {
+        let _ = told.wait_for(|stop| *stop).await;
+    }));
+    listening(&address);
+    stopping.await;
+    tracing::info!("stopping");
+    let end = async {
+        stop.send_replace(true);
+        let served = api.await;
+        for worker in workers {
+            worker.abort();
+        }
+        gateway.stop().await;
+        served
+    };
+    match tokio::time::timeout(STOP_WITHIN, end).await {
+        Ok(served) => {
+            served??;
+            tracing::info!("stopped");
+        }
+        // Nothing is lost by it: what was accepted is stored, and the next start goes on from there.
+        Err(_) => tracing::warn!("not everything ended in time; the next start takes over"),
+    }
+    Ok(())
+}
+
+async fn look_after_metrics(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(METRICS_PAUSE).await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Closes accounts whose time to be reopened is over, and takes back free credit that has ended.
+/// Several servers on the same books may do so at once: the second finds it done.
+async fn look_after_accounts(base: Base) {
+    loop {
+        tokio::time::sleep(ACCOUNTS_PAUSE).await;
+        if let Err(error) = gateway::credits::end_free_credit(&base).await {
+            tracing::warn!(%error, "free credit could not be ended; tried again later");
+        }
+        if let Err(error) = gateway::accounts::finish_closings(&base).await {
+            tracing::warn!(%error, "accounts could not be closed; tried again later");
+        }
+    }
+}
+
+/// Done when the process is told to end.
+pub fn signals() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // Who asks twice does not want to wait.
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(1);
+        });
+    })
+}
+
+/// Writes the log to stderr: what is said above `usual`, or what `BRANCHLINE_LOG` asks for, as
+/// lines for people or, with `BRANCHLINE_LOG_FORMAT=json`, as one object a line.
+pub fn log(usual: &str) {
+    let filter = std::env::var("BRANCHLINE_LOG").ok().filter(|f| !f.trim().is_empty());
+    let filter = EnvFilter::try_new(filter.as_deref().unwrap_or(usual)).unwrap_or_else(|error| {
+        eprintln!("branchline: BRANCHLINE_LOG: {error}; the log is as without it");
+        EnvFilter::new(usual)
+    });
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It fails only when a log was set up before.
+    let _ = match std::env::var("BRANCHLINE_LOG_FORMAT").as_deref() {
+        Ok("json") => log.json().try_init(),
+        _ => log.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
+    };
+}

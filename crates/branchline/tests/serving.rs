@@ -1,0 +1,166 @@
+//! The server, from outside: from empty books to a delivered message, beside other commands, and to
+//! its orderly end. What happens when it is killed is in `crash.rs`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod program;
+
+use std::time::{Duration, Instant};
+
+use program::{Folder, Server};
+use serde_json::{Value, json};
+
+const PRICES: &str = "country,price\nDE,0.075\n*,0.20\n";
+
+struct Client {
+    http: reqwest::Client,
+    address: String,
+    key: String,
+}
+
+impl Client {
+    fn new(server: &Server, key: &str) -> Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Client { http: reqwest::Client::new(), address: server.address.clone(), key: key.to_owned() }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let request = self.http.get(format!("{}{path}", self.address)).header("X-Api-Key", &self.key);
+        request.header("Accept", "application/json").send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn send(&self, to: &str, text: &str) -> Value {
+        let form = [("to", to), ("text", text), ("from", "Test")];
+        let request = self.http.post(format!("{}/api/sms", self.address)).header("X-Api-Key", &self.key);
+        request.header("Accept", "application/json").form(&form).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits for the report on a message.
+    async fn report(&self, id: &str) -> Value {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let journal = self.get(&format!("/api/journal/outbound?id={id}")).await;
+            if journal[0]["dlr"].is_string() && journal[0]["dlr"] != json!("TRANSMITTED") {
+                return journal[0].clone();
+            }
+            assert!(Instant::now() < until, "no report: {journal}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Books with an account that can send, and its key.
+fn furnished(folder: &Folder) -> String {
+    let prices = folder.file("prices.csv", PRICES);
+    folder.json(&["prices", "import", &prices]).object();
+    let account = folder.account("main", &["--credits", "10.00"]);
+    folder.json(&["key", "create", "--account", &account]).object()["key"].as_str().unwrap().to_owned()
+}
+
+fn settings(folder: &Folder) -> String {
+    folder.file("fast.toml", "[[carrier]]\nname = \"test\"\nkind = \"simulator\"\nreport_milliseconds = 20\n")
+}
+
+#[tokio::test]
+async fn a_message_is_sent_charged_delivered_and_refunded_when_refused() {
+    let folder = Folder::new();
+    let key = furnished(&folder);
+    let server = folder.serve(&["serve", "--listen", "127.0.0.1:0", "--config", &settings(&folder)]);
+    let client = Client::new(&server, &key);
+    let sent = client.send("+49 1522 8817386", "Hello").await;
+    assert_eq!((&sent["success"], &sent["total_price"]), (&json!("100"), &json!(0.075)));
+    let id = sent["messages"][0]["id"].as_str().unwrap();
+    assert_eq!(client.report(id).await["dlr"], json!("DELIVERED"));
+    // The simulator refuses this number, so what it cost comes back.
+    let refused = client.send("+4915228899901", "Hello").await;
+    let id = refused["messages"][0]["id"].as_str().unwrap();
+    assert_eq!(client.report(id).await["dlr"], json!("REJECTED"));
+    assert_eq!(client.get("/api/balance").await["amount"], json!(9.925));
+    // Command lines work beside it, and it notices what they change.
+    let child = folder.account("child", &["--parent", "1900001"]);
+    folder.json(&["credits", "transfer", "--from", "1900001", "--to", &child, "--amount", "1"]).object();
+    assert_eq!(folder.balance("1900001"), "8.925");
+    assert_eq!(client.get("/api/balance").await["amount"], json!(8.925));
+    let metrics =
+        client.http.get(format!("{}/metrics", server.address)).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("branchline_"), "{metrics}");
+    let took = server.stop();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    let check = folder.json(&["check"]).object();
+    assert_eq!((&check["ok"], &check["messages"], &check["refunds"]), (&json!(true), &json!(2), &json!(1)));
+}
+
+#[test]
+fn a_port_in_use_and_a_second_server_are_refused() {
+    let folder = Folder::new();
+    let server = folder.serve(&["serve", "--listen", "127.0.0.1:0"]);
+    let address = server.address.strip_prefix("http://").unwrap().to_owned();
+    let (code, _, text) = folder.json(&["serve", "--listen", "127.0.0.1:0"]).refusal();
+    assert_eq!(code, "already_running");
+    assert!(text.contains("branchline-data/branchline.db"), "{text}");
+    let other = folder.words(&["serve", "--listen", &address, "--data", "other"]);
+    assert_eq!(other.code, 1);
+    assert_eq!(
+        other.err.lines().last().unwrap(),
+        format!(
+            "branchline: --listen: {address} is in use by another program; stop it, or choose another address with --listen"
+        )
+    );
+    server.stop();
+    // The lock went with it.
+    folder.serve(&["serve", "--listen", "127.0.0.1:0"]).stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_whole_while_the_server_is_busy() {
+    let folder = Folder::new();
+    let key = furnished(&folder);
+    let server = folder.serve(&["serve", "--listen", "127.0.0.1:0", "--config", &settings(&folder)]);
+    let client = std::sync::Arc::new(Client::new(&server, &key));
+    let busy = tokio::spawn({
+        let client = client.clone();
+        async move {
+            for n in 0..60 {
+                client.send("4915228817386", &format!("message {n}")).await;
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let copy = folder.path("copy.db").display().to_string();
+    let backup = folder.json(&["backup", &copy]).object();
+    assert_eq!(backup["file"], json!(copy));
+    assert_eq!(folder.json(&["backup", &copy]).refusal().0, "file_exists");
+    busy.await.unwrap();
+    let database = format!("sqlite:{copy}");
+    let check = folder.json(&["check", "--database", &database]).object();
+    assert_eq!((&check["ok"], &check["accounts"]), (&json!(true), &json!(1)));
+    let held: f64 = folder.json(&["account", "show", "1900001", "--database", &database]).object()["balance"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let messages = check["messages"].as_f64().unwrap();
+    assert!((held + messages * 0.075 - 10.0).abs() < 1e-6, "{held} and {messages} messages");
+    server.stop();
+}
+
+#[tokio::test]
+async fn the_demo_is_a_world_whose_books_are_right() {
+    let folder = Folder::new();
+    let seeded = folder.json(&["demo", "--data", "world", "--seed-only"]).object();
+    let messages = seeded["messages"].as_u64().unwrap();
+    assert!((60_000..110_000).contains(&messages), "{messages}");
+    let check = folder.json(&["check", "--data", "world"]).object();
+    assert_eq!((&check["ok"], &check["messages"]), (&json!(true), &json!(messages)), "{check}");
+    // A second run takes up the same world, and what it shows can be done.
+    let server = folder.serve(&["demo", "--data", "world", "--listen", "127.0.0.1:0"]);
+    let client = Client::new(&server, seeded["key"].as_str().unwrap());
+    let analytics = client.get("/api/analytics/date").await;
+    assert!(analytics.as_array().is_some_and(|days| !days.is_empty()), "{analytics}");
+    let sent = client.send("+4915228817386", "Hello").await;
+    let id = sent["messages"][0]["id"].as_str().unwrap_or_else(|| panic!("{sent}"));
+    assert_eq!(client.report(id).await["dlr"], json!("DELIVERED"));
+    server.stop();
+    // Books that are somebody's are left alone.
+    folder.account("somebody", &["--data", "mine"]);
+    assert_eq!(folder.json(&["demo", "--data", "mine", "--seed-only"]).refusal().0, "not_empty");
+}
