@@ -38,6 +38,9 @@ const CREDIT: [i64; 6] = [3_000_000, 600_000, 900_000, 0, 600_000, 900_000];
 const STEP: Duration = Duration::from_millis(100);
 const LOCK: i64 = 180_000_000;
 
+/// What each account from the top down pays.
+type Levels = Vec<(usize, i128)>;
+
 #[derive(Clone, Debug)]
 enum Command {
     Send {
@@ -202,7 +205,7 @@ struct Message {
     text: (u8, bool),
     at: i64,
     /// What each account of the path pays, root first.
-    levels: Vec<(usize, i128)>,
+    levels: Levels,
     free: i128,
     scheduled: bool,
     cancelled: bool,
@@ -255,7 +258,7 @@ impl Model {
     }
 
     /// What a segment to a country costs each account of a path.
-    fn levels(&self, account: usize, country: usize, segments: i128) -> Vec<(usize, i128)> {
+    fn levels(&self, account: usize, country: usize, segments: i128) -> Levels {
         path(account).into_iter().map(|a| (a, self.prices[&(Self::list_of(a), country)] * segments)).collect()
     }
 
@@ -418,7 +421,7 @@ impl Model {
         }
         let segments = if text.1 { 2 } else { 1 };
         let mut answers = Vec::new();
-        let mut accepted: Vec<((usize, u64), Vec<(usize, i128)>)> = Vec::new();
+        let mut accepted: Vec<((usize, u64), Levels)> = Vec::new();
         for recipient in recipients {
             let had = |m: &Message| {
                 let same = m.account == from && m.recipient == *recipient && m.text == text;
@@ -433,7 +436,7 @@ impl Model {
             answers.push(Ok(levels[levels.len() - 1].1));
             accepted.push((*recipient, levels));
         }
-        let mut levels: Vec<(usize, i128)> = path(from).into_iter().map(|a| (a, 0)).collect();
+        let mut levels: Levels = path(from).into_iter().map(|a| (a, 0)).collect();
         for (_, of_one) in &accepted {
             for (sum, (_, amount)) in levels.iter_mut().zip(of_one) {
                 sum.1 += amount;
