@@ -29,6 +29,8 @@ const BATCH_REQUESTS_MAX: usize = 512;
 const ENTRIES_MAX: usize = 4_096;
 /// How long carriers' words wait for requests to share a commit with.
 const LINGER: Duration = Duration::from_millis(2);
+/// So many words are worth a commit of their own.
+const ENTRIES_ENOUGH: usize = 64;
 /// How often a batch that met others in the way is tried again.
 const TRIES: usize = 5;
 
@@ -109,7 +111,7 @@ impl Writer {
                     return;
                 }
                 entry = self.entries.recv() => match entry {
-                    Some(entry) if entries.len() < ENTRIES_MAX => entries.push(entry),
+                    Some(entry) if entries.len() < ENTRIES_ENOUGH => entries.push(entry),
                     Some(entry) => return entries.push(entry),
                     None => return,
                 },
@@ -192,14 +194,15 @@ impl Writer {
         if !wallets.is_empty() {
             ledger::lock(&mut tx, &mut book, wallets).await?;
         }
-        let reports = reported.decide(entries, &mut book, now, zone);
+        let mut reports = reported.decide(entries, &mut book, now, zone);
         let mut intake = intake::Decided::default();
         if !requests.is_empty() {
             let look = intake::Look::at(&mut tx, requests, &book, now, zone).await?;
             let first_id = self.message_ids.take(&mut tx, "message", Ids::needed(requests)).await?;
             intake = intake::decide(look, requests, &mut book, first_id, now, zone);
         }
-        let plan = self.dispatcher.plan(std::mem::take(&mut intake.ready));
+        let plan = self.dispatcher.plan(std::mem::take(&mut intake.ready), &reports.after.slots);
+        reports.mark(plan.attempts());
         match self.write(tx, &book, requests, &reports, &mut intake, &plan, now).await {
             Ok(()) => {
                 self.early_possible |= reports.keeps_early();
@@ -258,8 +261,7 @@ impl Writer {
                 _ => {}
             }
         }
-        self.dispatcher.committed(plan);
-        self.dispatcher.stored(&slots, &marked);
+        self.dispatcher.committed(plan, &slots, &marked);
     }
 }
 

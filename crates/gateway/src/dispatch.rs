@@ -324,12 +324,24 @@ impl Dispatcher {
         state.carriers.iter().map(line).collect()
     }
 
-    /// What is to happen to new messages of one batch, decided before they are stored: each is
-    /// either given a place at once (its first attempt is stored with it), kept in memory, or left
-    /// in the outbox. To be followed by [`Dispatcher::committed`] or [`Dispatcher::rolled_back`].
-    pub(crate) fn plan(&self, messages: Vec<Waiting>) -> Plan {
+    /// What one batch brings about, decided before it is stored. The places that it makes free go to
+    /// messages that wait, whose attempts are stored with it; each new message is either given a place
+    /// at once (its first attempt is stored with it), kept in memory, or left in the outbox. To be
+    /// followed by [`Dispatcher::committed`] or [`Dispatcher::rolled_back`].
+    pub(crate) fn plan(&self, messages: Vec<Waiting>, freed: &[Slots]) -> Plan {
         let mut state = self.lock();
         let mut plan = Plan::default();
+        if !freed.is_empty() && !state.closing && self.may_now() {
+            for i in 0..state.carriers.len() {
+                let leaving = Leaving::of(freed, i);
+                let line = &state.carriers[i];
+                // Parts of messages that have begun come first.
+                let begun = line.partial.iter().filter_map(|id| state.in_flight.get(id));
+                let begun: usize = begun.map(|f| f.to_send.len().saturating_sub(f.places)).sum();
+                let free = (line.room + leaving.count).saturating_sub(line.used + begun);
+                plan.next.extend(self.reserve(&mut state, i, free, &leaving));
+            }
+        }
         for mut waiting in messages {
             let key = (waiting.class, waiting.root);
             if !state.closing
@@ -351,10 +363,20 @@ impl Dispatcher {
         plan
     }
 
-    /// The batch is stored: what has a place is sent, what is held waits its turn.
-    pub(crate) fn committed(&self, plan: Plan) {
+    /// The batch is stored: the places it made free are, what has a place is sent, what is held waits
+    /// its turn.
+    pub(crate) fn committed(&self, plan: Plan, freed: &[Slots], marked: &[MessageId]) {
+        if plan.is_empty() && freed.is_empty() && marked.is_empty() {
+            return;
+        }
         let mut state = self.lock();
-        for id in plan.at_once {
+        for slot in freed {
+            state.carriers[slot.carrier].give(slot.root, slot.count);
+        }
+        for id in marked {
+            self.submit(&mut state, *id);
+        }
+        for id in plan.next.iter().map(|next| next.id).chain(plan.at_once) {
             self.submit(&mut state, id);
         }
         for waiting in plan.held {
@@ -369,9 +391,17 @@ impl Dispatcher {
         self.ask_for_more(&state);
     }
 
-    /// The batch was not stored: nothing of it is sent.
+    /// The batch was not stored: nothing of it is sent, and what waited waits on.
     pub(crate) fn rolled_back(&self, plan: Plan) {
         let mut state = self.lock();
+        for next in plan.next.into_iter().rev() {
+            let Some(mut flight) = state.in_flight.remove(&next.id) else { continue };
+            let root = flight.waiting.root;
+            state.carriers[flight.carrier].give(root, flight.places);
+            flight.waiting.attempts -= i64::from(next.attempt.is_some());
+            state.hold((flight.waiting.class, root), 1);
+            self.enqueue(&mut state, Item { waiting: flight.waiting, marked: next.attempt.is_none() }, true);
+        }
         for id in plan.at_once {
             if let Some(flight) = state.in_flight.remove(&id) {
                 state.carriers[flight.carrier].give(flight.waiting.root, flight.places);
@@ -463,21 +493,6 @@ impl Dispatcher {
                     let _ = self.entries.send(Entry::Report { report, candidates });
                 }
             }
-        }
-        self.pump(&mut state);
-    }
-
-    /// What was waited for is stored: places are free, marked messages may go.
-    pub(crate) fn stored(&self, slots: &[Slots], marked: &[MessageId]) {
-        if slots.is_empty() && marked.is_empty() {
-            return;
-        }
-        let mut state = self.lock();
-        for slot in slots {
-            state.carriers[slot.carrier].give(slot.root, slot.count);
-        }
-        for id in marked {
-            self.submit(&mut state, *id);
         }
         self.pump(&mut state);
     }
@@ -592,41 +607,44 @@ impl Dispatcher {
                 state.give_places(id);
                 self.submit(state, id);
             }
-            while state.carriers[i].free() > 0 {
-                let line = &mut state.carriers[i];
-                let (used_by_root, most) = (std::mem::take(&mut line.used_by_root), line.room_of_one());
-                let may = |root: AccountId, class: MessageClass| {
-                    class == MessageClass::Otp || used_by_root.get(&root).copied().unwrap_or(0) < most
-                };
-                let next = line.queue.pop(may);
-                line.used_by_root = used_by_root;
-                let Some(Item { mut waiting, marked }) = next else { break };
-                state.let_go((waiting.class, waiting.root));
-                if waiting.expires_at <= self.clock.now() {
-                    self.fail(
-                        state,
-                        &waiting,
-                        MessageStatus::Expired,
-                        Some("it could not be sent in time".into()),
-                        None,
-                    );
-                    continue;
-                }
-                let id = waiting.id;
-                if !marked {
-                    waiting.attempts += 1;
-                    marks.push((id, waiting.attempts));
-                }
-                let free = state.carriers[i].free();
-                state.put_in_flight(i, waiting, free);
-                if marked {
-                    self.submit(state, id);
+            let free = state.carriers[i].free();
+            for next in self.reserve(state, i, free, &Leaving::default()) {
+                match next.attempt {
+                    Some(attempt) => marks.push((next.id, attempt)),
+                    None => self.submit(state, next.id),
                 }
             }
         }
         if !marks.is_empty() {
             let _ = self.entries.send(Entry::Mark(marks));
         }
+    }
+
+    /// Gives places of a carrier to the messages whose turn it is.
+    fn reserve(&self, state: &mut State, carrier: usize, places: usize, leaving: &Leaving) -> Vec<Next> {
+        let mut free = places;
+        let mut reserved = Vec::new();
+        while free > 0 {
+            let line = &mut state.carriers[carrier];
+            let (used_by_root, most) = (&line.used_by_root, line.room_of_one());
+            let used = |root: AccountId| {
+                let used = used_by_root.get(&root).copied().unwrap_or(0);
+                used.saturating_sub(leaving.by_root.get(&root).copied().unwrap_or(0))
+            };
+            let may = |root: AccountId, class: MessageClass| class == MessageClass::Otp || used(root) < most;
+            let Some(Item { mut waiting, marked }) = line.queue.pop(may) else { break };
+            state.let_go((waiting.class, waiting.root));
+            if waiting.expires_at <= self.clock.now() {
+                let error = Some("it could not be sent in time".into());
+                self.fail(state, &waiting, MessageStatus::Expired, error, None);
+                continue;
+            }
+            waiting.attempts += i64::from(!marked);
+            let attempt = (!marked).then_some(waiting.attempts);
+            reserved.push(Next { id: waiting.id, attempt });
+            free -= state.put_in_flight(carrier, waiting, free);
+        }
+        reserved
     }
 
     /// Hands a message over, unless the lease has ended.
@@ -791,7 +809,8 @@ impl State {
             && line.root_fits(waiting.root, waiting.class)
     }
 
-    fn put_in_flight(&mut self, carrier: usize, waiting: Waiting, places_max: usize) {
+    /// Notes a message as about to be handed over. Gives how many places it took.
+    fn put_in_flight(&mut self, carrier: usize, waiting: Waiting, places_max: usize) -> usize {
         let to_send = self.parts_of(carrier, &waiting);
         let places = to_send.len().min(places_max);
         self.carriers[carrier].take(waiting.root, places);
@@ -808,6 +827,7 @@ impl State {
             lost: 0,
         };
         self.in_flight.insert(id, flight);
+        places
     }
 
     /// Takes the free places for parts of a message that found none before.
@@ -846,9 +866,36 @@ impl State {
     }
 }
 
-/// What is to happen to the new messages of a batch.
+/// A message whose turn it is.
+pub(crate) struct Next {
+    pub id: MessageId,
+    /// The how-manieth attempt, where that is still to be stored.
+    pub attempt: Option<i64>,
+}
+
+/// The places of one carrier that a batch makes free.
+#[derive(Default)]
+struct Leaving {
+    count: usize,
+    by_root: HashMap<AccountId, usize>,
+}
+
+impl Leaving {
+    fn of(freed: &[Slots], carrier: usize) -> Leaving {
+        let mut leaving = Leaving::default();
+        for slots in freed.iter().filter(|slots| slots.carrier == carrier) {
+            leaving.count += slots.count;
+            *leaving.by_root.entry(slots.root).or_default() += slots.count;
+        }
+        leaving
+    }
+}
+
+/// What is to happen to the messages of a batch, and to those that waited for it.
 #[derive(Default)]
 pub(crate) struct Plan {
+    /// Older ones that get the places which the batch makes free.
+    pub next: Vec<Next>,
     /// They have their places.
     pub at_once: Vec<MessageId>,
     /// They wait in memory.
@@ -858,6 +905,15 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    fn is_empty(&self) -> bool {
+        self.next.is_empty() && self.at_once.is_empty() && self.held.is_empty() && self.left.is_empty()
+    }
+
+    /// The attempts that are to be stored with the batch, of messages that were stored before.
+    pub fn attempts(&self) -> impl Iterator<Item = (MessageId, i64)> {
+        self.next.iter().filter_map(|next| Some((next.id, next.attempt?)))
+    }
+
     /// The messages that are in nobody's hand.
     pub fn left_ids(&self) -> HashSet<MessageId> {
         self.left.iter().map(|(_, id)| *id).collect()

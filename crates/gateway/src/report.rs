@@ -269,8 +269,7 @@ impl Look {
             match entry {
                 Entry::Mark(marks) => {
                     decided.after.marked.extend(marks.iter().map(|(id, _)| *id));
-                    decided.duplicates.extend(marks.iter().filter(|(_, n)| *n > 1).map(|(id, _)| id.0));
-                    decided.marks.extend(marks.iter().copied());
+                    decided.mark(marks.iter().copied());
                 }
                 Entry::Taken { message, part, carrier, remote_id, complete, slots } => {
                     decided.after.slots.push(*slots);
@@ -645,6 +644,16 @@ impl Decided<'_> {
     /// Whether a report was put aside for an answer to come.
     pub fn keeps_early(&self) -> bool {
         !self.early.is_empty()
+    }
+
+    /// Stores further attempts with what was decided.
+    pub fn mark(&mut self, attempts: impl Iterator<Item = (MessageId, i64)>) {
+        for (id, attempt) in attempts {
+            self.marks.push((id, attempt));
+            if attempt > 1 {
+                self.duplicates.push(id.0);
+            }
+        }
     }
 
     /// Writes all but the transfers and the statistics, which the batch writes for everyone.
