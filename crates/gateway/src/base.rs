@@ -67,6 +67,11 @@ struct Memory {
 const REMEMBERED_MAX: usize = 20_000;
 
 impl Base {
+    /// The same base for a task that writes much: see [`Db::apart`].
+    pub(crate) fn apart(&self) -> Result<Base> {
+        Ok(Base { db: self.db.apart()?, ..self.clone() })
+    }
+
     /// A base on opened books.
     pub async fn new(db: Db, clock: Clock, rules: Rules) -> Result<Base> {
         let memory = Memory {

@@ -11,7 +11,7 @@ use domain::credits::Credits;
 use domain::id::{MessageId, NodeId};
 use domain::message::WhenLost;
 use domain::route::Route;
-use storage::{Result, jobs, nodes, outbox, reports, segments};
+use storage::{Error, Result, jobs, nodes, outbox, reports, segments};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -98,7 +98,7 @@ impl Gateway {
             dispatcher.add(line.name, line.message_ids, connection);
         }
         let writer = Writer {
-            base: gateway.base.clone(),
+            base: gateway.base.apart()?,
             dispatcher: dispatcher.clone(),
             node,
             requests: requests_in,
@@ -108,7 +108,7 @@ impl Gateway {
             early_possible,
             pending: Default::default(),
         };
-        gateway.run_writer(writer);
+        gateway.run_writer(writer)?;
         gateway.work(pump(dispatcher.clone(), events_in));
         gateway.work(gateway.clone().refill());
         gateway.work(gateway.clone().every_tick());
@@ -116,20 +116,21 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// The writer has a thread of its own: with SQLite its commits wait for the disk.
-    fn run_writer(&self, writer: Writer) {
-        let runtime = tokio::runtime::Handle::current();
+    /// The writer has a thread of its own, as with SQLite its commits wait for the disk, and a runtime of
+    /// its own, so that PostgreSQL's answers reach it on that thread.
+    fn run_writer(&self, writer: Writer) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Error::Fault(format!("the writer cannot be started: {e}")))?;
         let (ended, end) = oneshot::channel::<()>();
         let spawned = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
             runtime.block_on(writer.run());
             drop(ended);
         });
-        if let Err(error) = spawned {
-            tracing::error!(%error, "the writer could not be started");
-        }
+        spawned.map_err(|e| Error::Fault(format!("the writer cannot be started: {e}")))?;
         self.work(async move {
             let _ = end.await;
         });
+        Ok(())
     }
 
     fn work(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -194,7 +195,7 @@ impl Gateway {
         }
         let (reply, answer) = oneshot::channel();
         let entry = Entry::Cancel { account: account.id, ids: ids.to_vec(), actor: actor.to_owned(), reply };
-        let gone = || storage::Error::Gone("the gateway is stopping".to_owned());
+        let gone = || Error::Gone("the gateway is stopping".to_owned());
         self.inner.entries.send(entry).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }

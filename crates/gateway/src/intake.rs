@@ -17,7 +17,7 @@ use storage::messages::{Had, NewMessage, levels_text};
 use storage::outbox::{self, Entry, Waiting};
 use storage::standing::{self, Standing};
 use storage::statistics::{Line, Tally};
-use storage::{Result, Tx, messages, notices, promo};
+use storage::{Question, Result, Tx, messages, notices, promo};
 use tokio::sync::oneshot;
 
 use crate::accept::{Drafts, RecipientRefused, SendRefused, Sent, SentMessage};
@@ -70,44 +70,30 @@ pub fn wallets(requests: &[Request]) -> BTreeSet<AccountId> {
     wallets
 }
 
-impl<'a> Look<'a> {
-    /// Reads how the accounts stand and what the recipients have had. The wallets are locked
-    /// already, so that an account that closes has either closed by now or waits for this batch.
-    pub async fn at(
-        tx: &mut Tx,
-        requests: &'a [Request],
-        book: &Book,
-        now: Moment,
-        time_zone: &TimeZone,
-    ) -> Result<Look<'a>> {
-        let ids: BTreeSet<i64> =
-            requests.iter().flat_map(|r| r.drafts.account.path.iter().map(|id| id.0)).collect();
-        let ids: Vec<i64> = ids.into_iter().collect();
-        let standing = standing::of(tx, &ids).await?;
-        let mut lots = HashMap::new();
-        for account in requests.iter().map(|r| r.drafts.account.id).collect::<BTreeSet<_>>() {
-            if book.balance(LedgerAccount::Promo(account)).is_some_and(Credits::is_positive) {
-                lots.insert(account, promo::lots(tx, account, now).await?);
-            }
-        }
-        let mut look = Look { standing, lots, ..Look::default() };
-        look.ask_what_was_had(tx, requests, now, time_zone).await?;
-        Ok(look)
-    }
+/// What the intake asks before it decides. It is asked behind the locks on the wallets, so that an
+/// account that closes has either closed by now or waits for this batch.
+pub struct Ask<'a> {
+    accounts: BTreeSet<AccountId>,
+    texts: Vec<Had<'a>>,
+    counts: Vec<Had<'a>>,
+    /// What the numbers of the questions mean: a request, and the place of a recipient in it.
+    places: Vec<(usize, usize)>,
 }
 
-impl<'a> Look<'a> {
-    /// Asks what the recipients have had: the same text a moment ago, and how many messages today.
-    async fn ask_what_was_had(
-        &mut self,
-        tx: &mut Tx,
-        requests: &'a [Request],
-        now: Moment,
-        time_zone: &TimeZone,
-    ) -> Result<()> {
-        let (mut places, mut texts, mut counts) = (Vec::new(), Vec::new(), Vec::new());
-        let today =
-            crate::clock::start_of_day(crate::clock::day_of(now, time_zone), time_zone).unwrap_or(now);
+/// What the books answered.
+pub struct Answers {
+    pub standing: HashMap<AccountId, Standing>,
+    pub texts: Vec<i64>,
+    pub counts: Vec<(i64, i64)>,
+}
+
+impl<'a> Ask<'a> {
+    /// How the accounts stand, and what the recipients have had: the same text a moment ago, and how
+    /// many messages today.
+    pub fn about(requests: &'a [Request], now: Moment, time_zone: &TimeZone) -> Ask<'a> {
+        let accounts = requests.iter().flat_map(|r| r.drafts.account.path.iter().copied()).collect();
+        let mut ask = Ask { accounts, texts: Vec::new(), counts: Vec::new(), places: Vec::new() };
+        let mut today = None;
         for (r, request) in requests.iter().enumerate() {
             let drafts = &request.drafts;
             let limited = drafts.account.settings.recipient_day_max > 0;
@@ -117,27 +103,64 @@ impl<'a> Look<'a> {
             for (d, draft) in drafts.drafts.iter().enumerate() {
                 let Ok(ready) = &draft.ready else { continue };
                 let had = |since| Had {
-                    number: places.len() as i64,
+                    number: ask.places.len() as i64,
                     account: drafts.account.id,
                     recipient: ready.number,
                     since,
                     text: &drafts.text,
                 };
                 if drafts.is_locked() {
-                    texts.push(had(now.before(RELOAD_LOCK)));
+                    ask.texts.push(had(now.before(RELOAD_LOCK)));
                 }
                 if limited {
-                    counts.push(had(today));
+                    let begun = || crate::clock::start_of_day(crate::clock::day_of(now, time_zone), time_zone);
+                    ask.counts.push(had(*today.get_or_insert_with(|| begun().unwrap_or(now))));
                 }
-                places.push((r, d));
+                ask.places.push((r, d));
             }
         }
-        let place = |number: i64| usize::try_from(number).ok().and_then(|n| places.get(n).copied());
-        self.repeated = messages::had_text(tx, &texts).await?.into_iter().filter_map(place).collect();
-        let counted = messages::had_count(tx, &counts).await?;
-        self.today =
-            counted.into_iter().filter_map(|(number, count)| Some((place(number)?, count))).collect();
-        Ok(())
+        ask
+    }
+
+    /// How the accounts stand.
+    pub fn standing(&self) -> Question<'_, HashMap<AccountId, Standing>> {
+        standing::of(self.accounts.iter().copied())
+    }
+
+    /// Who had the same text.
+    pub fn texts(&self) -> Question<'_, Vec<i64>> {
+        messages::had_text(&self.texts)
+    }
+
+    /// How much recipients had today.
+    pub fn counts(&self) -> Question<'_, Vec<(i64, i64)>> {
+        messages::had_count(&self.counts)
+    }
+}
+
+impl<'a> Look<'a> {
+    /// Takes in what was answered, and reads which free credit may be used.
+    pub async fn at(
+        tx: &mut Tx,
+        requests: &'a [Request],
+        ask: &Ask<'a>,
+        answers: Answers,
+        book: &Book,
+        now: Moment,
+    ) -> Result<Look<'a>> {
+        let place = |number: i64| usize::try_from(number).ok().and_then(|n| ask.places.get(n).copied());
+        let mut look = Look {
+            standing: answers.standing,
+            repeated: answers.texts.into_iter().filter_map(place).collect(),
+            today: answers.counts.into_iter().filter_map(|(n, count)| Some((place(n)?, count))).collect(),
+            ..Look::default()
+        };
+        for account in requests.iter().map(|r| r.drafts.account.id).collect::<BTreeSet<_>>() {
+            if book.balance(LedgerAccount::Promo(account)).is_some_and(Credits::is_positive) {
+                look.lots.insert(account, promo::lots(tx, account, now).await?);
+            }
+        }
+        Ok(look)
     }
 
     /// The recipients of a request that are refused for what they had before: in the books, in this

@@ -89,6 +89,11 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// Whether it may move credits.
+    pub fn may_refund(&self) -> bool {
+        matches!(self, Entry::Failed { .. } | Entry::Cancel { .. } | Entry::Refund(_))
+    }
+
     /// The segment as it will be stored, if one was taken.
     fn taken(&self) -> Option<Stored> {
         let Entry::Taken { message, part, carrier, remote_id, .. } = self else { return None };
@@ -121,45 +126,61 @@ pub struct Afterwards {
     pub cancelled: Vec<Vec<MessageId>>,
 }
 
-impl Look {
-    /// Reads and locks what the entries are about. `early_possible` says whether any report is kept
+/// What the entries are about, as far as their names tell: the first step of a [`Look`].
+#[derive(Default)]
+pub struct Begun {
+    called: HashMap<String, Vec<Stored>>,
+    early: Vec<Early>,
+    /// Names that were asked for.
+    names: BTreeSet<String>,
+    /// Messages to be locked.
+    pub ids: BTreeSet<i64>,
+}
+
+impl Begun {
+    /// Reads which messages the entries are about. `early_possible` says whether any report is kept
     /// for an answer to come.
-    pub async fn at(tx: &mut Tx, entries: &[Entry], early_possible: bool) -> Result<Look> {
+    pub async fn at(tx: &mut Tx, entries: &[Entry], early_possible: bool) -> Result<Begun> {
         let mut names: BTreeSet<&str> = BTreeSet::new();
-        let mut new_names = Vec::new();
+        let mut new_names: BTreeSet<&str> = BTreeSet::new();
+        let mut answered: HashSet<(&str, &str)> = HashSet::new();
         let mut ids: BTreeSet<i64> = BTreeSet::new();
-        let mut withdraw = Vec::new();
         for entry in entries {
             match entry {
                 Entry::Mark(_) => {}
-                Entry::Taken { remote_id, .. } => new_names.push(remote_id.clone()),
+                Entry::Taken { carrier, remote_id, .. } => {
+                    new_names.insert(remote_id);
+                    answered.insert((carrier, remote_id));
+                }
                 Entry::Failed { message, .. } => drop(ids.insert(message.0)),
                 Entry::Report { candidates, .. } => names.extend(candidates.first().map(String::as_str)),
-                Entry::Cancel { ids: wanted, .. } => withdraw.extend(wanted.iter().map(|id| id.0)),
+                Entry::Cancel { ids: wanted, .. } => ids.extend(wanted.iter().map(|id| id.0)),
                 Entry::Refund(messages) => ids.extend(messages.iter().map(|id| id.0)),
                 Entry::Kept(early) => names.extend(early.iter().map(|e| e.remote_id.as_str())),
             }
         }
+        if !early_possible {
+            new_names.clear();
+        }
+        let (found, early) =
+            tx.ask((segments::called(names.iter().copied()), reports::kept(new_names))).await?;
         let mut called: HashMap<String, Vec<Stored>> = HashMap::new();
-        for stored in segments::called(tx, names.iter().copied()).await? {
+        for stored in found {
             ids.insert(stored.message.0);
             called.entry(stored.remote_id.clone()).or_default().push(stored);
         }
         // Nearly every report spells the id as the answer did; the other spellings are asked for
-        // only where that found nothing of the carrier's.
+        // only where that found nothing of the carrier's, in the books or in this very batch.
         let others = other_spellings(entries, |report, first| {
             called.get(first).is_some_and(|found| found.iter().any(|s| *s.carrier == *report.carrier))
+                || answered.contains(&(&*report.carrier, first))
         });
-        for stored in segments::called(tx, others.iter().copied()).await? {
+        for stored in tx.ask(segments::called(others.iter().copied())).await? {
             ids.insert(stored.message.0);
             called.entry(stored.remote_id.clone()).or_default().push(stored);
         }
         let spellings: HashSet<&str> = other_spellings(entries, |_, _| false).into_iter().collect();
         names.extend(others);
-        let mut early = Vec::new();
-        if early_possible && !new_names.is_empty() {
-            early = reports::kept(tx, &new_names).await?;
-        }
         // Reports may be about segments whose answer is in this very batch.
         for entry in entries {
             if let Some(stored) = entry.taken() {
@@ -172,20 +193,25 @@ impl Look {
                 }
             }
         }
-        ids.extend(&withdraw);
-        let ids: Vec<i64> = ids.into_iter().collect();
-        let mut known: BTreeMap<MessageId, Known> =
-            messages::lock(tx, &ids).await?.into_iter().map(|k| (k.id, k)).collect();
+        let names = names.into_iter().map(str::to_owned).collect();
+        Ok(Begun { called, early, names, ids })
+    }
+}
+
+impl Look {
+    /// Completes what was begun, with the messages it named, locked.
+    pub async fn at(tx: &mut Tx, entries: &[Entry], begun: Begun, locked: Vec<Known>) -> Result<Look> {
+        let Begun { mut called, early, names, .. } = begun;
+        let mut known: BTreeMap<MessageId, Known> = locked.into_iter().map(|k| (k.id, k)).collect();
         // What was found may have gone to somebody else; then another spelling is meant.
         let mut others = other_spellings(entries, |report, first| {
             segment(&called, &known, &report.carrier, first, report.recipient).is_some()
         });
-        others.retain(|name| !names.contains(name));
-        let found = segments::called(tx, others).await?;
+        others.retain(|name| !names.contains(*name));
+        let found = tx.ask(segments::called(others)).await?;
         let ids: BTreeSet<i64> =
             found.iter().map(|s| s.message.0).filter(|id| !known.contains_key(&MessageId(*id))).collect();
-        let ids: Vec<i64> = ids.into_iter().collect();
-        known.extend(messages::lock(tx, &ids).await?.into_iter().map(|k| (k.id, k)));
+        known.extend(tx.ask(messages::lock(ids)).await?.into_iter().map(|k| (k.id, k)));
         for stored in found {
             let of_name = called.entry(stored.remote_id.clone()).or_default();
             // Before those of this very batch, which are newer.
@@ -239,7 +265,7 @@ impl Look {
         Ok(Look { known, called, parts, early, withdrawn, waiting })
     }
 
-    /// The accounts whose wallets a decision may touch.
+    /// The accounts whose wallets a decision may touch: those of entries that [`Entry::may_refund`].
     pub fn wallets(&self, entries: &[Entry]) -> BTreeSet<AccountId> {
         let refunded = |entry: &Entry| match entry {
             Entry::Failed { message, .. } => vec![*message],
@@ -275,14 +301,16 @@ impl Look {
                     decided.after.slots.push(*slots);
                     if *complete {
                         decided.done.push(*message);
-                        decided.submitted.push((*message, carrier));
-                        if let Some(known) = self.known.get_mut(message)
-                            && known.status.may_become(MessageStatus::Submitted)
-                        {
-                            known.status = MessageStatus::Submitted;
+                        decided.submitted.insert(*message, carrier);
+                        if let Some(known) = self.known.get_mut(message) {
+                            if known.status.may_become(MessageStatus::Submitted) {
+                                known.status = MessageStatus::Submitted;
+                            } else {
+                                decided.submitted.remove(message);
+                            }
                         }
                     }
-                    decided.taken.push((*message, *part, carrier, remote_id));
+                    decided.taken.insert((*message, *part), (carrier, remote_id));
                 }
                 Entry::Failed { message, status, error, taken_parts, slots } => {
                     decided.after.slots.extend(*slots);
@@ -618,8 +646,8 @@ struct End {
 pub struct Decided<'a> {
     marks: Vec<(MessageId, i64)>,
     duplicates: Vec<i64>,
-    taken: Vec<(MessageId, u8, &'a str, &'a str)>,
-    submitted: Vec<(MessageId, &'a str)>,
+    taken: BTreeMap<(MessageId, u8), (&'a str, &'a str)>,
+    submitted: BTreeMap<MessageId, &'a str>,
     /// Messages that are out of the outbox.
     done: Vec<MessageId>,
     /// The last word of each part: it is written once, as of two in one statement either may stay.
@@ -640,7 +668,7 @@ pub struct Decided<'a> {
     pub after: Afterwards,
 }
 
-impl Decided<'_> {
+impl<'a> Decided<'a> {
     /// Whether a report was put aside for an answer to come.
     pub fn keeps_early(&self) -> bool {
         !self.early.is_empty()
@@ -663,20 +691,20 @@ impl Decided<'_> {
         let taken: Vec<Taken<'_>> = self
             .taken
             .iter()
-            .map(|(message, part, carrier, remote_id)| Taken {
+            .map(|((message, part), (carrier, remote_id))| Taken {
                 message: *message,
                 part: *part,
                 carrier,
                 remote_id,
+                report: self.words.get(&(*message, *part)).copied(),
             })
             .collect();
         segments::insert(tx, &taken, now).await?;
-        let submitted: Vec<Submitted<'_>> =
-            self.submitted.iter().map(|(id, carrier)| Submitted { id: *id, carrier, at: now }).collect();
-        messages::submitted(tx, &submitted).await?;
-        let words: Vec<_> =
-            self.words.iter().map(|((message, part), word)| (*message, *part, *word)).collect();
+        let words = self.words.iter().filter(|(of, _)| !self.taken.contains_key(of));
+        let words: Vec<_> = words.map(|((message, part), word)| (*message, *part, *word)).collect();
         segments::report(tx, &words, now).await?;
+        let submitted =
+            |(id, carrier): (&MessageId, &&'a str)| Submitted { id: *id, carrier, at: now };
         let moves: Vec<Move<'_>> = self
             .ends
             .iter()
@@ -684,6 +712,7 @@ impl Decided<'_> {
                 let known = self.moves.get(id)?;
                 Some(Move {
                     id: *id,
+                    submitted: self.submitted.get_key_value(id).map(submitted),
                     status: known.status,
                     report: known.report,
                     report_at: end.report_at,
@@ -692,6 +721,8 @@ impl Decided<'_> {
                 })
             })
             .collect();
+        let only_submitted = self.submitted.iter().filter(|(id, _)| !self.ends.contains_key(id));
+        messages::submitted(tx, &only_submitted.map(submitted).collect::<Vec<_>>()).await?;
         messages::advance(tx, &moves).await?;
         outbox::remove(tx, &self.done).await?;
         reports::keep(tx, &self.early, now).await?;

@@ -520,7 +520,7 @@ async fn a_report_is_acknowledged_only_when_it_is_stored() {
         script.answer(&submission, taken("1"));
         becomes(&base.db, message, MessageStatus::Submitted).await;
         let mut tx = base.db.begin().await.unwrap();
-        storage::messages::lock(&mut tx, &[message.0]).await.unwrap();
+        tx.ask(storage::messages::lock([message.0])).await.unwrap();
         let mut acknowledged = script.report("1", None, ReportState::Delivered);
         let heard = tokio::time::timeout(Duration::from_millis(200), acknowledged.recv()).await;
         assert!(heard.is_err(), "the books cannot be written yet");

@@ -89,14 +89,18 @@ create table keys (
 create index keys_by_account on keys (account_id);
 
 -- The balance is kept beside the transfers that make it up; check proves that they agree.
--- floor: what it may not fall below; the installation's own have none.
+-- floor: what it may not fall below; the installation's own, which are there from the first day, have
+-- none.
 create table ledger_accounts (
   id bigint primary key,
   account_id bigint,
   balance bigint not null,
   floor bigint,
   check (floor is null or balance >= floor)
-);
+) with (fillfactor = 50);
+
+insert into ledger_accounts (id, balance) values
+  (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (10, 0), (11, 0), (12, 0), (13, 0), (14, 0), (15, 0);
 
 -- Only ever inserted. The cause is what a group is booked for, and keeps it from being booked twice.
 create table transfers (
@@ -172,7 +176,7 @@ create table messages (
   error text,
   done_at bigint,
   possible_duplicate bigint not null default 0
-);
+) with (fillfactor = 70);
 
 create index messages_by_account on messages (account_id, id);
 create index messages_by_recipient on messages (account_id, recipient, created_at);
@@ -201,7 +205,7 @@ create table segments (
   report bigint,
   reported_at bigint,
   created_at bigint not null
-);
+) with (fillfactor = 70);
 
 create index segments_by_remote_id on segments (remote_id);
 

@@ -82,7 +82,7 @@ static TOUCH: Bulk = Bulk::update("keys", &[("id", Kind::Int)], &[("last_used_at
 /// remembered changes.
 pub async fn touch(tx: &mut Tx, used: &[(KeyId, Moment)]) -> Result<()> {
     let cells: Vec<Value<'_>> = used.iter().flat_map(|(id, at)| [id.0.into(), at.0.into()]).collect();
-    tx.bulk(&TOUCH, &cells).await.map(drop)
+    tx.bulk(&TOUCH, &cells).await
 }
 
 fn key(mut row: Row) -> Result<Key> {

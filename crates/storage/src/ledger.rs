@@ -9,7 +9,7 @@ use domain::ledger::{Book, Cause, Group, LedgerAccount, PostError, Posting, Tran
 use domain::moment::Moment;
 
 use crate::counters;
-use crate::db::{Bulk, Conn, Error, Kind, Result, Tx, Value};
+use crate::db::{Bulk, Conn, Error, Kind, Question, Result, Row, Tx, Value};
 
 /// Makes the wallet and the promo account of a new account, both empty.
 pub async fn open(tx: &mut Tx, account: AccountId, credit_line: Credits) -> Result<()> {
@@ -41,17 +41,39 @@ static LOCK: Bulk = Bulk::select(
     "select l.id, l.balance, l.floor from ledger_accounts l join {rows} on l.id = input.id order by l.id for update of l",
 );
 
-/// Locks the wallets and promo accounts of these accounts, in the order of their ids, and takes
-/// their balances into the book.
-pub async fn lock(tx: &mut Tx, book: &mut Book, accounts: impl IntoIterator<Item = AccountId>) -> Result<()> {
+/// A balance as it was locked.
+#[derive(Clone, Copy, Debug)]
+pub struct Locked {
+    id: i64,
+    balance: Credits,
+    floor: Option<Credits>,
+}
+
+/// Locks the wallets and promo accounts of these accounts, in the order of their ids. The answer is to be
+/// given to [`load`].
+pub fn locked<'a>(accounts: impl IntoIterator<Item = AccountId>) -> Question<'a, Vec<Locked>> {
     let ids: BTreeSet<i64> = accounts
         .into_iter()
         .flat_map(|a| [LedgerAccount::Wallet(a).id(), LedgerAccount::Promo(a).id()])
         .collect();
-    let cells: Vec<Value<'_>> = ids.into_iter().map(Value::from).collect();
-    for row in tx.bulk_query(&LOCK, &cells).await? {
-        book.load(row.int(0)?, Credits(row.int(1)?), row.opt_int(2)?.map(Credits));
+    Question::new(&LOCK, ids.into_iter().map(Value::from).collect(), |rows| {
+        let locked = |row: &Row| {
+            Ok(Locked { id: row.int(0)?, balance: Credits(row.int(1)?), floor: row.opt_int(2)?.map(Credits) })
+        };
+        rows.iter().map(locked).collect()
+    })
+}
+
+/// Takes locked balances into the book.
+pub fn load(book: &mut Book, locked: &[Locked]) {
+    for place in locked {
+        book.load(place.id, place.balance, place.floor);
     }
+}
+
+/// Locks the wallets and promo accounts of these accounts and takes their balances into the book.
+pub async fn lock(tx: &mut Tx, book: &mut Book, accounts: impl IntoIterator<Item = AccountId>) -> Result<()> {
+    load(book, &tx.ask(locked(accounts)).await?);
     Ok(())
 }
 
@@ -85,12 +107,6 @@ static TRANSFERS: Bulk = Bulk::insert(
     "",
 );
 static BALANCES: Bulk = Bulk::add("ledger_accounts", &[("id", Kind::Int)], &[("balance", Kind::Int)]);
-static SYSTEM: Bulk = Bulk::insert(
-    "ledger_accounts",
-    &[("id", Kind::Int), ("balance", Kind::Int)],
-    "on conflict (id) do nothing",
-);
-
 /// Writes the transfers of groups that `book` has decided, and the balances it changed. The only
 /// place where credits move. `first_id` begins as many transfer ids as there are postings.
 ///
@@ -121,30 +137,7 @@ pub async fn post(tx: &mut Tx, book: &Book, groups: &[Group], first_id: i64, now
     let changes = book.changes();
     let cells: Vec<Value<'_>> =
         changes.iter().flat_map(|(id, change)| [(*id).into(), change.0.into()]).collect();
-    let changed = tx.bulk(&BALANCES, &cells).await?;
-    if changed as usize == changes.len() {
-        return Ok(());
-    }
-    // Some place of the installation's own has never been used: make those, and add once more to
-    // them alone.
-    let own: Vec<_> = changes
-        .iter()
-        .filter(|(id, _)| LedgerAccount::from_id(*id).is_some_and(|p| p.owner().is_none()))
-        .collect();
-    let made: Vec<Value<'_>> = own.iter().flat_map(|(id, _)| [(*id).into(), 0.into()]).collect();
-    let missing = changes.len() - changed as usize;
-    let known = tx.query("select id from ledger_accounts where id < 1000", &[]).await?;
-    let known: BTreeSet<i64> = known.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
-    tx.bulk(&SYSTEM, &made).await?;
-    let cells: Vec<Value<'_>> = own
-        .iter()
-        .filter(|(id, _)| !known.contains(id))
-        .flat_map(|(id, change)| [(*id).into(), change.0.into()])
-        .collect();
-    if cells.len() / 2 != missing {
-        return Err(Error::Fault("a transfer names a wallet that does not exist".to_owned()));
-    }
-    tx.bulk(&BALANCES, &cells).await.map(drop)
+    tx.bulk_each(&BALANCES, &cells).await
 }
 
 /// The postings booked for a cause, in order; none when it has not been booked.

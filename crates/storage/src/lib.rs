@@ -23,4 +23,4 @@ pub mod segments;
 pub mod standing;
 pub mod statistics;
 
-pub use db::{Address, Conn, Db, Error, Result, Tx};
+pub use db::{Address, Conn, Db, Error, Question, Result, Tx};

@@ -7,7 +7,7 @@ use domain::message::{MessageClass, MessageStatus};
 use domain::moment::Moment;
 use domain::phone_number::PhoneNumber;
 
-use crate::db::{Bulk, Conn, Error, Kind, Result, Row, Tx, Value};
+use crate::db::{Bulk, Conn, Error, Kind, Question, Result, Row, Tx, Value};
 
 /// A message as it is accepted. Texts are borrowed: those of one request share them.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ pub async fn insert(tx: &mut Tx, messages: &[NewMessage<'_>]) -> Result<()> {
         ];
         cells.extend(row);
     }
-    tx.bulk(&INSERT, &cells).await.map(drop)
+    tx.bulk(&INSERT, &cells).await
 }
 
 /// What each account of a path pays for a message, as stored: `id:millionths` pairs, root first.
@@ -183,26 +183,24 @@ pub struct Had<'a> {
     pub text: &'a str,
 }
 
-/// The questions whose recipient has had that very text since then (what was refused or cancelled
-/// does not count).
-pub async fn had_text(tx: &mut Tx, questions: &[Had<'_>]) -> Result<Vec<i64>> {
-    let cells: Vec<Value<'_>> = questions
-        .iter()
-        .flat_map(|q| {
-            let head = [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()];
-            head.into_iter().chain([q.text.into()])
-        })
-        .collect();
-    tx.bulk_query(&RECENT, &cells).await?.iter().map(|row| row.int(0)).collect()
+/// The numbers of those whose recipient has had that very text since then (what was refused or
+/// cancelled does not count).
+pub fn had_text<'a>(had: &[Had<'a>]) -> Question<'a, Vec<i64>> {
+    let cells = had.iter().flat_map(|q| {
+        let head = [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()];
+        head.into_iter().chain([q.text.into()])
+    });
+    Question::new(&RECENT, cells.collect(), |rows| rows.iter().map(|row| row.int(0)).collect())
 }
 
-/// How many messages each question's recipient has had since then, of any text.
-pub async fn had_count(tx: &mut Tx, questions: &[Had<'_>]) -> Result<Vec<(i64, i64)>> {
-    let cells: Vec<Value<'_>> = questions
-        .iter()
-        .flat_map(|q| [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()])
-        .collect();
-    tx.bulk_query(&TODAY, &cells).await?.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+/// How many messages the recipient of each number has had since then, of any text.
+pub fn had_count<'a>(had: &[Had<'a>]) -> Question<'a, Vec<(i64, i64)>> {
+    let cells = had.iter().flat_map(|q| {
+        [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()]
+    });
+    Question::new(&TODAY, cells.collect(), |rows| {
+        rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+    })
 }
 
 /// What must be known of a message to move it forward.
@@ -248,9 +246,9 @@ static LOCK: Bulk = Bulk::select(
 );
 
 /// Reads messages to move them forward, and locks them. `ids` are in their order.
-pub async fn lock(tx: &mut Tx, ids: &[i64]) -> Result<Vec<Known>> {
-    let cells: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
-    tx.bulk_query(&LOCK, &cells).await?.into_iter().map(known).collect()
+pub fn lock<'a>(ids: impl IntoIterator<Item = i64>) -> Question<'a, Vec<Known>> {
+    let cells = ids.into_iter().map(Value::from).collect();
+    Question::new(&LOCK, cells, |rows| rows.into_iter().map(known).collect())
 }
 
 fn known(mut row: Row) -> Result<Known> {
@@ -286,10 +284,10 @@ pub(crate) fn status(code: i64) -> Result<MessageStatus> {
     MessageStatus::from_code(code).ok_or_else(|| Error::unreadable("messages.status", code))
 }
 
-/// A message that a carrier has taken whole.
-#[derive(Clone, Debug)]
+/// A carrier that has taken a message whole.
+#[derive(Clone, Copy, Debug)]
 pub struct Submitted<'a> {
-    /// Which.
+    /// Which message.
     pub id: MessageId,
     /// Who took it.
     pub carrier: &'a str,
@@ -297,7 +295,6 @@ pub struct Submitted<'a> {
     pub at: Moment,
 }
 
-/// It gives no rows, but has a condition of its own.
 static SUBMITTED: Bulk = Bulk::select(
     &[("id", Kind::Int), ("status", Kind::Int), ("carrier", Kind::Text), ("submitted_at", Kind::Int)],
     "update messages set status = $2, carrier = $3, submitted_at = $4 where id = $1 and status < 3",
@@ -314,7 +311,7 @@ pub async fn submitted(tx: &mut Tx, taken: &[Submitted<'_>]) -> Result<()> {
             [t.id.0.into(), MessageStatus::Submitted.code().into(), t.carrier.into(), t.at.0.into()]
         })
         .collect();
-    tx.bulk_query(&SUBMITTED, &cells).await.map(drop)
+    tx.bulk(&SUBMITTED, &cells).await
 }
 
 /// A move of a message, decided by the caller against [`Known`].
@@ -322,6 +319,8 @@ pub async fn submitted(tx: &mut Tx, taken: &[Submitted<'_>]) -> Result<()> {
 pub struct Move<'a> {
     /// Which.
     pub id: MessageId,
+    /// Who took it, where that was just now.
+    pub submitted: Option<Submitted<'a>>,
     /// Whither.
     pub status: MessageStatus,
     /// The word that counts now.
@@ -345,23 +344,40 @@ static MOVE: Bulk = Bulk::update(
         ("done_at", Kind::Int),
     ],
 );
+static MOVE_SUBMITTED: Bulk = Bulk::update(
+    "messages",
+    &[("id", Kind::Int)],
+    &[
+        ("status", Kind::Int),
+        ("report", Kind::Int),
+        ("report_at", Kind::Int),
+        ("error", Kind::Text),
+        ("done_at", Kind::Int),
+        ("carrier", Kind::Text),
+        ("submitted_at", Kind::Int),
+    ],
+);
 
 /// Moves messages.
 pub async fn advance(tx: &mut Tx, moves: &[Move<'_>]) -> Result<()> {
-    let cells: Vec<Value<'_>> = moves
-        .iter()
-        .flat_map(|m| {
-            [
-                m.id.0.into(),
-                m.status.code().into(),
-                m.report.map(ReportState::code).into(),
-                m.report_at.map(|at| at.0).into(),
-                m.error.into(),
-                m.done_at.map(|at| at.0).into(),
-            ]
-        })
-        .collect();
-    tx.bulk(&MOVE, &cells).await.map(drop)
+    let (mut moved, mut submitted) = (Vec::new(), Vec::new());
+    for m in moves {
+        let cells = if m.submitted.is_some() { &mut submitted } else { &mut moved };
+        let row: [Value<'_>; 6] = [
+            m.id.0.into(),
+            m.status.code().into(),
+            m.report.map(ReportState::code).into(),
+            m.report_at.map(|at| at.0).into(),
+            m.error.into(),
+            m.done_at.map(|at| at.0).into(),
+        ];
+        cells.extend(row);
+        if let Some(taken) = m.submitted {
+            cells.extend([Value::from(taken.carrier), Value::from(taken.at.0)]);
+        }
+    }
+    tx.bulk(&MOVE, &moved).await?;
+    tx.bulk(&MOVE_SUBMITTED, &submitted).await
 }
 
 /// Marks messages that are sent once more although they may have been sent.

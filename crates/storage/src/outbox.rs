@@ -95,7 +95,7 @@ pub async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
             ]
         })
         .collect();
-    tx.bulk(&INSERT, &cells).await.map(drop)
+    tx.bulk(&INSERT, &cells).await
 }
 
 static MARK: Bulk = Bulk::update("outbox", &[("message_id", Kind::Int)], &[("attempts", Kind::Int)]);
@@ -104,7 +104,7 @@ static MARK: Bulk = Bulk::update("outbox", &[("message_id", Kind::Int)], &[("att
 pub async fn mark(tx: &mut Tx, marks: &[(MessageId, i64)]) -> Result<()> {
     let cells: Vec<Value<'_>> =
         marks.iter().flat_map(|(id, attempts)| [id.0.into(), (*attempts).into()]).collect();
-    tx.bulk(&MARK, &cells).await.map(drop)
+    tx.bulk(&MARK, &cells).await
 }
 
 static DELETE: Bulk = Bulk::delete("outbox", &[("message_id", Kind::Int)]);
@@ -112,7 +112,7 @@ static DELETE: Bulk = Bulk::delete("outbox", &[("message_id", Kind::Int)]);
 /// Takes messages out: their answers are stored.
 pub async fn remove(tx: &mut Tx, ids: &[MessageId]) -> Result<()> {
     let cells: Vec<Value<'_>> = ids.iter().map(|id| id.0.into()).collect();
-    tx.bulk(&DELETE, &cells).await.map(drop)
+    tx.bulk(&DELETE, &cells).await
 }
 
 /// Takes out those of these messages whose time has not come, and tells which they were.

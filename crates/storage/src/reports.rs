@@ -4,7 +4,7 @@ use domain::delivery_report::ReportState;
 use domain::moment::Moment;
 use domain::phone_number::PhoneNumber;
 
-use crate::db::{Bulk, Conn, Error, Kind, Result, Row, Tx, Value};
+use crate::db::{Bulk, Conn, Error, Kind, Question, Result, Row, Tx, Value};
 
 /// A report as it came.
 #[derive(Clone, Debug)]
@@ -69,14 +69,24 @@ pub async fn keep(tx: &mut Tx, reports: &[Early], now: Moment) -> Result<()> {
             ]
         })
         .collect();
-    tx.bulk(&INSERT, &cells).await.map(drop)
+    tx.bulk(&INSERT, &cells).await
 }
 
+static KEPT: Bulk = Bulk::select(
+    &[("remote_id", Kind::Text)],
+    "select id, carrier, remote_id, recipient, report, done_at, error from early_reports where remote_id = $1",
+    "select e.id, e.carrier, e.remote_id, e.recipient, e.report, e.done_at, e.error
+        from {rows} join early_reports e on e.remote_id = input.remote_id",
+);
+
 /// The kept reports on messages called by one of these names, the oldest first.
-pub async fn kept(conn: &mut Conn, remote_ids: &[String]) -> Result<Vec<Early>> {
-    let sql = "select id, carrier, remote_id, recipient, report, done_at, error from early_reports
-        where remote_id in list($1) order by id";
-    conn.query(sql, &[remote_ids.into()]).await?.into_iter().map(early).collect()
+pub fn kept<'a>(remote_ids: impl IntoIterator<Item = &'a str>) -> Question<'a, Vec<Early>> {
+    let cells = remote_ids.into_iter().map(Value::from).collect();
+    Question::new(&KEPT, cells, |rows| {
+        let mut kept: Vec<Early> = rows.into_iter().map(early).collect::<Result<_>>()?;
+        kept.sort_by_key(|e| e.id);
+        Ok(kept)
+    })
 }
 
 fn early(mut row: Row) -> Result<Early> {

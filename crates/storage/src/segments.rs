@@ -5,7 +5,7 @@ use domain::delivery_report::ReportState;
 use domain::id::MessageId;
 use domain::moment::Moment;
 
-use crate::db::{Bulk, Conn, Error, Kind, Result, Row, Tx, Value};
+use crate::db::{Bulk, Conn, Error, Kind, Question, Result, Row, Tx, Value};
 
 /// Parts a message may have.
 const PARTS: i64 = 256;
@@ -21,12 +21,22 @@ pub struct Taken<'a> {
     pub carrier: &'a str,
     /// What the carrier calls it, in the spelling that is stored.
     pub remote_id: &'a str,
+    /// The carrier's word on it, where that has come with it.
+    pub report: Option<ReportState>,
 }
 
 static INSERT: Bulk = Bulk::insert(
     "segments",
-    &[("id", Kind::Int), ("carrier", Kind::Text), ("remote_id", Kind::Text), ("created_at", Kind::Int)],
-    "on conflict (id) do update set carrier = excluded.carrier, remote_id = excluded.remote_id, report = null",
+    &[
+        ("id", Kind::Int),
+        ("carrier", Kind::Text),
+        ("remote_id", Kind::Text),
+        ("created_at", Kind::Int),
+        ("report", Kind::Int),
+        ("reported_at", Kind::Int),
+    ],
+    "on conflict (id) do update set carrier = excluded.carrier, remote_id = excluded.remote_id,
+        report = excluded.report, reported_at = excluded.reported_at",
 );
 
 /// Stores segments as taken. One sent again is known by its new name from then on.
@@ -39,10 +49,12 @@ pub async fn insert(tx: &mut Tx, taken: &[Taken<'_>], now: Moment) -> Result<()>
                 t.carrier.into(),
                 t.remote_id.into(),
                 now.0.into(),
+                t.report.map(ReportState::code).into(),
+                t.report.map(|_| now.0).into(),
             ]
         })
         .collect();
-    tx.bulk(&INSERT, &cells).await.map(drop)
+    tx.bulk(&INSERT, &cells).await
 }
 
 /// A segment as it is stored.
@@ -89,9 +101,9 @@ static CALLED: Bulk = Bulk::select(
 
 /// The segments called by one of these names, by any carrier; those of one name in the order of
 /// their ids.
-pub async fn called(conn: &mut Conn, remote_ids: impl IntoIterator<Item = &str>) -> Result<Vec<Stored>> {
-    let cells: Vec<Value<'_>> = remote_ids.into_iter().map(Value::from).collect();
-    conn.bulk_query(&CALLED, &cells).await?.into_iter().map(stored).collect()
+pub fn called<'a>(remote_ids: impl IntoIterator<Item = &'a str>) -> Question<'a, Vec<Stored>> {
+    let cells = remote_ids.into_iter().map(Value::from).collect();
+    Question::new(&CALLED, cells, |rows| rows.into_iter().map(stored).collect())
 }
 
 static OF: Bulk = Bulk::select(
@@ -102,9 +114,8 @@ static OF: Bulk = Bulk::select(
 
 /// All segments of these messages.
 pub async fn of(conn: &mut Conn, messages: &[i64]) -> Result<Vec<Stored>> {
-    let cells: Vec<Value<'_>> =
-        messages.iter().flat_map(|id| [(id * PARTS).into(), ((id + 1) * PARTS).into()]).collect();
-    conn.bulk_query(&OF, &cells).await?.into_iter().map(stored).collect()
+    let cells = messages.iter().flat_map(|id| [(id * PARTS).into(), ((id + 1) * PARTS).into()]).collect();
+    conn.ask(Question::new(&OF, cells, |rows| rows.into_iter().map(stored).collect())).await
 }
 
 /// Which parts of these messages have been taken.
@@ -123,7 +134,7 @@ pub async fn report(tx: &mut Tx, words: &[(MessageId, u8, ReportState)], now: Mo
             [(message.0 * PARTS + i64::from(*part)).into(), word.code().into(), now.0.into()]
         })
         .collect();
-    tx.bulk(&REPORT, &cells).await.map(drop)
+    tx.bulk(&REPORT, &cells).await
 }
 
 /// What a carrier has taken since `since` and not reported on: name and recipient.

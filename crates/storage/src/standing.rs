@@ -7,7 +7,7 @@ use domain::account::{AccountState, AutoTransfer};
 use domain::credits::Credits;
 use domain::id::AccountId;
 
-use crate::db::{Bulk, Error, Kind, Result, Tx, Value};
+use crate::db::{Bulk, Error, Kind, Question, Result, Row, Tx};
 
 /// How an account stands.
 #[derive(Clone, Debug)]
@@ -40,10 +40,13 @@ static OF: Bulk = Bulk::select(
 );
 
 /// How these accounts stand.
-pub async fn of(tx: &mut Tx, ids: &[i64]) -> Result<HashMap<AccountId, Standing>> {
-    let mut all = HashMap::with_capacity(ids.len());
-    let cells: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
-    for row in tx.bulk_query(&OF, &cells).await? {
+pub fn of<'a>(ids: impl IntoIterator<Item = AccountId>) -> Question<'a, HashMap<AccountId, Standing>> {
+    Question::new(&OF, ids.into_iter().map(|id| id.0.into()).collect(), standings)
+}
+
+fn standings(rows: Vec<Row>) -> Result<HashMap<AccountId, Standing>> {
+    let mut all = HashMap::with_capacity(rows.len());
+    for row in rows {
         let code = row.int(1)?;
         let auto = match (row.opt_int(3)?, row.opt_int(4)?) {
             (Some(threshold), Some(amount)) => Some(AutoTransfer {

@@ -109,5 +109,5 @@ pub async fn add(tx: &mut Tx, tally: &Tally) -> Result<()> {
             counts.refunds.0.into(),
         ]);
     }
-    tx.bulk(&ADD, &cells).await.map(drop)
+    tx.bulk(&ADD, &cells).await
 }

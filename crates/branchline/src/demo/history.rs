@@ -209,8 +209,7 @@ impl Past<'_> {
     /// One day in one transaction; within it the books move by the hour.
     async fn write_day(&mut self, date: i64, sendings: &[Sending], now: Moment) -> Result<()> {
         let mut tx = self.base.db.begin().await?;
-        let ids: Vec<i64> = self.accounts.iter().map(|account| account.id.0).collect();
-        let mut standing = standing::of(&mut tx, &ids).await?;
+        let mut standing = tx.ask(standing::of(self.accounts.iter().map(|account| account.id))).await?;
         let mut acted: BTreeSet<AccountId> = BTreeSet::new();
         let mut tally = Tally::new();
         let mut rows = Vec::with_capacity(sendings.len());
@@ -349,6 +348,7 @@ impl Past<'_> {
             let at = ended_at(row, now)?;
             Some(Move {
                 id: row.id,
+                submitted: None,
                 status: row.fate.status,
                 report: row.fate.report,
                 report_at: Some(at),

@@ -62,6 +62,10 @@ impl Bulk {
         Bulk { shape: Shape::Select { columns, sqlite, postgres }, texts: OnceLock::new() }
     }
 
+    pub(super) fn not_each(rows: usize, changed: u64) -> super::Error {
+        super::Error::Fault(format!("{rows} rows were to be changed and {changed} were"))
+    }
+
     pub(super) fn width(&self) -> usize {
         match &self.shape {
             Shape::Insert { columns, .. } | Shape::Select { columns, .. } => columns.len(),

@@ -58,9 +58,16 @@ pub(super) async fn run(db: &Db) -> Result<()> {
     tx.commit().await
 }
 
-/// SQLite keeps a table in the order of its key only when the key is an `integer`.
+/// SQLite keeps a table in the order of its key only when the key is an `integer`. How much room a page
+/// leaves for rows that change is only PostgreSQL's question.
 fn in_words(tx: &Tx, sql: &str) -> String {
-    if tx.is_sqlite() { sql.replace("bigint primary key", "integer primary key") } else { sql.to_owned() }
+    if !tx.is_sqlite() {
+        return sql.to_owned();
+    }
+    let sql = sql.replace("bigint primary key", "integer primary key");
+    let mut parts = sql.split(" with (fillfactor");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |whole, part| whole + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
 /// FNV-1a, cut to what a `bigint` holds: against accidents, not against malice.

@@ -9,6 +9,7 @@ mod bulk;
 mod error;
 mod migrate;
 mod postgres;
+mod question;
 mod sqlite;
 mod value;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub use bulk::{Bulk, Kind};
 pub use error::Error;
 pub use migrate::Migration;
+pub use question::{Question, Questions};
 pub use value::{Cell, Row, Value};
 
 /// The result of everything that asks the database.
@@ -79,7 +81,7 @@ impl Db {
         Ok(Reader(
             Some(match &*self.0 {
                 Engine::Sqlite(files) => Conn::Sqlite(files.reader()?),
-                Engine::Postgres(server) => Conn::Postgres(server.connection().await?),
+                Engine::Postgres(server) => Conn::Postgres(server.reader().await?),
             }),
             self.0.clone(),
         ))
@@ -104,10 +106,19 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx> {
         let mut held = match &*self.0 {
             Engine::Sqlite(files) => Held::Shared(files.writer().await),
-            Engine::Postgres(server) => Held::Own(Conn::Postgres(server.connection().await?)),
+            Engine::Postgres(server) => Held::Own(Conn::Postgres(server.writer().await?)),
         };
-        held.begin().await?;
+        held.begin()?;
         Ok(Tx { held: Some(held) })
+    }
+
+    /// The same books for a task that writes much, with connections of its own which live in the
+    /// runtime that uses them first.
+    pub fn apart(&self) -> Result<Db> {
+        match &*self.0 {
+            Engine::Sqlite(_) => Ok(self.clone()),
+            Engine::Postgres(server) => Ok(Db(Arc::new(Engine::Postgres(server.apart()?)))),
+        }
     }
 
     /// Whether several processes may share these books.
@@ -207,29 +218,16 @@ impl Conn {
         }
     }
 
-    /// Runs a statement over many rows at once. `cells` are the rows one after the other. Tells how
-    /// many rows it changed.
-    pub async fn bulk(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<u64> {
-        debug_assert_eq!(cells.len() % bulk.width(), 0);
-        if cells.is_empty() {
-            return Ok(0);
-        }
-        match self {
-            Conn::Sqlite(line) => line.bulk(bulk, cells),
-            Conn::Postgres(line) => line.bulk(bulk, cells).await,
-        }
-    }
-
-    /// The rows a [`Bulk::select`] gives for all of its input rows together.
-    pub async fn bulk_query(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<Vec<Row>> {
-        debug_assert_eq!(cells.len() % bulk.width(), 0);
-        if cells.is_empty() {
-            return Ok(Vec::new());
-        }
-        match self {
-            Conn::Sqlite(line) => line.bulk_query(bulk, cells),
-            Conn::Postgres(line) => line.bulk_query(bulk, cells).await,
-        }
+    /// Asks one question, or several in one journey: a tuple of [`Question`]s gets a tuple of answers.
+    pub async fn ask<Q: Questions>(&mut self, questions: Q) -> Result<Q::Answers> {
+        let asked = questions.asked();
+        let rows = match self {
+            Conn::Sqlite(line) => {
+                asked.iter().map(|(bulk, cells)| line.bulk_query(bulk, cells)).collect::<Result<_>>()?
+            }
+            Conn::Postgres(line) => line.bulk_queries(&asked).await?,
+        };
+        questions.read(rows)
     }
 
     /// Runs statements separated by semicolons, without parameters. For migrations.
@@ -248,14 +246,17 @@ impl Conn {
     async fn commit(&mut self) -> Result<()> {
         match self {
             Conn::Sqlite(line) => line.mark("commit"),
-            Conn::Postgres(line) => line.script("commit").await,
+            Conn::Postgres(line) => line.commit().await,
         }
     }
 
-    async fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self) -> Result<()> {
         match self {
             Conn::Sqlite(line) => line.mark("begin immediate"),
-            Conn::Postgres(line) => line.script("begin").await,
+            Conn::Postgres(line) => {
+                line.begin();
+                Ok(())
+            }
         }
     }
 }
@@ -365,6 +366,28 @@ impl DerefMut for Held {
 }
 
 impl Tx {
+    /// Runs a statement over many rows at once. `cells` are the rows one after the other. The engine may
+    /// put it off until the next question or the commit; an error comes with that.
+    pub async fn bulk(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<()> {
+        self.bulk_of(bulk, cells, false).await
+    }
+
+    /// As [`Tx::bulk`], and every row must change one in the books.
+    pub async fn bulk_each(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<()> {
+        self.bulk_of(bulk, cells, true).await
+    }
+
+    async fn bulk_of(&mut self, bulk: &Bulk, cells: &[Value<'_>], each: bool) -> Result<()> {
+        debug_assert_eq!(cells.len() % bulk.width(), 0);
+        if cells.is_empty() {
+            return Ok(());
+        }
+        match &mut **self {
+            Conn::Sqlite(line) => line.bulk(bulk, cells, each),
+            Conn::Postgres(line) => line.bulk(bulk, cells, each).await,
+        }
+    }
+
     /// Makes it last: when this returns, what was written survives a power cut.
     pub async fn commit(mut self) -> Result<()> {
         let Some(mut held) = self.held.take() else { return Ok(()) };
@@ -405,7 +428,6 @@ fn roll_back(mut held: Held) {
         tracing::error!(%error, "a transaction could not be rolled back");
     }
     if let Held::Own(Conn::Postgres(line)) = held {
-        // The server rolls back what a closed connection left open.
         line.discard();
     }
 }

@@ -1,21 +1,37 @@
-//! PostgreSQL: a pool of connections, prepared statements kept on each.
+//! PostgreSQL: connections with prepared statements kept on each. What a transaction writes and nobody
+//! waits for goes to the server together with the next question, or with the commit, so that a batch of
+//! ours costs few journeys.
 
 use std::error::Error as _;
 
 use bytes::BytesMut;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, pin_mut};
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls, Statement};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::{Bulk, Cell, Error, Kind, Result, Row, Value};
 
-/// Connections a process opens at most.
-const CONNECTIONS_MAX: usize = 24;
+/// Connections for reading a process opens at most.
+const READERS_MAX: usize = 16;
+/// Connections for writing a process opens at most.
+const WRITERS_MAX: usize = 8;
+/// Statements that may wait to be sent together; as many as `join_all` begins in their order.
+const LATER_MAX: usize = 24;
+
+/// A server whose default is weaker must not weaken what we promise.
+const ALWAYS: &str = "-c synchronous_commit=on -c jit=off";
+/// What is written is found by its key. A plan that was made while a table was still empty would read
+/// all of it ever after, and to plan anew each time costs as much as the work itself.
+const BY_KEY: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
+    -c enable_mergejoin=off";
 
 pub struct Server {
-    pool: Pool,
+    config: tokio_postgres::Config,
+    readers: Pool,
+    writers: Pool,
 }
 
 impl Server {
@@ -25,26 +41,74 @@ impl Server {
             .map_err(|e| Error::Unsupported(format!("the database address cannot be read: {e}")))?;
         config.application_name("branchline");
         config.connect_timeout(std::time::Duration::from_secs(10));
-        // A server whose default is weaker must not weaken what we promise.
-        config.options("-c synchronous_commit=on -c jit=off");
-        let manager =
-            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS_MAX)
-            .build()
-            .map_err(|e| Error::Fault(e.to_string()))?;
-        Ok(Server { pool })
+        let readers = pool(&config, ALWAYS, READERS_MAX)?;
+        let writers = pool(&config, &format!("{ALWAYS} {BY_KEY}"), WRITERS_MAX)?;
+        Ok(Server { config, readers, writers })
     }
 
-    pub async fn connection(&self) -> Result<Line> {
-        let client = self.pool.get().await.map_err(|e| Error::Gone(chain(&e)))?;
-        Ok(Line { client })
+    /// The same server through connections of its own.
+    pub fn apart(&self) -> Result<Server> {
+        let readers = self.readers.clone();
+        let writers = pool(&self.config, &format!("{ALWAYS} {BY_KEY}"), 2)?;
+        Ok(Server { config: self.config.clone(), readers, writers })
     }
+
+    pub async fn reader(&self) -> Result<Line> {
+        line(&self.readers).await
+    }
+
+    pub async fn writer(&self) -> Result<Line> {
+        line(&self.writers).await
+    }
+}
+
+fn pool(config: &tokio_postgres::Config, options: &str, size: usize) -> Result<Pool> {
+    let mut config = config.clone();
+    config.options(options);
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(config, NoTls, recycling);
+    Pool::builder(manager).max_size(size).build().map_err(|e| Error::Fault(e.to_string()))
+}
+
+async fn line(pool: &Pool) -> Result<Line> {
+    let client = pool.get().await.map_err(|e| Error::Gone(chain(&e)))?;
+    Ok(Line { client, later: Vec::new() })
 }
 
 /// One connection.
 pub struct Line {
     client: Object,
+    /// What is to be sent before anything else.
+    later: Vec<Later>,
+}
+
+enum Later {
+    Begin,
+    Bulk { statement: Statement, columns: Vec<Column>, rows: usize, each: bool },
+}
+
+impl Later {
+    async fn run(&self, client: &Client) -> Result<()> {
+        match self {
+            Later::Begin => client.batch_execute("begin").await.map_err(of),
+            Later::Bulk { statement, columns, rows, each } => {
+                let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|c| c as _).collect();
+                let changed = client.execute(statement, &params).await.map_err(of)?;
+                if *each && changed != *rows as u64 { Err(Bulk::not_each(*rows, changed)) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// Sends what was put off and, right behind it, what is asked now. The first error counts: after it the
+/// server refuses whatever follows in the transaction.
+async fn after<T>(client: &Client, later: Vec<Later>, last: impl Future<Output = Result<T>>) -> Result<T> {
+    if later.is_empty() {
+        return last.await;
+    }
+    let (before, last) = join(join_all(later.iter().map(|l| l.run(client))), last).await;
+    before.into_iter().collect::<Result<()>>()?;
+    last
 }
 
 impl Line {
@@ -58,7 +122,9 @@ impl Line {
     pub async fn query(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<Row>> {
         let statement = self.prepared(sql).await?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
-        let rows = self.client.query(&statement, &params).await.map_err(of)?;
+        let later = std::mem::take(&mut self.later);
+        let client: &Client = &self.client;
+        let rows = after(client, later, async { client.query(&statement, &params).await.map_err(of) }).await?;
         rows.iter().map(row).collect()
     }
 
@@ -69,6 +135,7 @@ impl Line {
         each: &mut (dyn FnMut(Row) -> Result<()> + Send),
     ) -> Result<()> {
         let statement = self.prepared(sql).await?;
+        self.flush().await?;
         let rows = self.client.query_raw(&statement, params.iter()).await.map_err(of)?;
         pin_mut!(rows);
         while let Some(next) = rows.next().await {
@@ -84,6 +151,7 @@ impl Line {
         each: &mut (dyn FnMut(&Row) -> Result<()> + Send),
     ) -> Result<()> {
         let statement = self.prepared(sql).await?;
+        self.flush().await?;
         let rows = self.client.query_raw(&statement, params.iter()).await.map_err(of)?;
         pin_mut!(rows);
         let mut held = Row(Vec::new());
@@ -97,30 +165,74 @@ impl Line {
     pub async fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64> {
         let statement = self.prepared(sql).await?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
-        self.client.execute(&statement, &params).await.map_err(of)
+        let later = std::mem::take(&mut self.later);
+        let client: &Client = &self.client;
+        after(client, later, async { client.execute(&statement, &params).await.map_err(of) }).await
     }
 
-    pub async fn bulk(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<u64> {
+    /// Puts a statement off until the next question or the commit, whichever comes first.
+    pub async fn bulk(&mut self, bulk: &Bulk, cells: &[Value<'_>], each: bool) -> Result<()> {
+        if self.later.len() >= LATER_MAX {
+            self.flush().await?;
+        }
         let statement = self.client.prepare_cached(&bulk.texts().postgres).await.map_err(of)?;
-        let columns = columns(bulk, cells);
-        let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|c| c as _).collect();
-        self.client.execute(&statement, &params).await.map_err(of)
+        let rows = cells.len() / bulk.width();
+        self.later.push(Later::Bulk { statement, columns: columns(bulk, cells), rows, each });
+        Ok(())
     }
 
-    pub async fn bulk_query(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<Vec<Row>> {
-        let statement = self.client.prepare_cached(&bulk.texts().postgres).await.map_err(of)?;
-        let columns = columns(bulk, cells);
-        let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|c| c as _).collect();
-        self.client.query(&statement, &params).await.map_err(of)?.iter().map(row).collect()
+    async fn flush(&mut self) -> Result<()> {
+        let later = std::mem::take(&mut self.later);
+        after(&self.client, later, async { Ok(()) }).await
+    }
+
+    pub fn begin(&mut self) {
+        self.later.push(Later::Begin);
+    }
+
+    pub async fn commit(&mut self) -> Result<()> {
+        if matches!(self.later.as_slice(), [Later::Begin]) {
+            self.later.clear();
+            return Ok(());
+        }
+        self.script("commit").await
+    }
+
+    pub async fn bulk_queries(&mut self, asked: &[(&'static Bulk, &[Value<'_>])]) -> Result<Vec<Vec<Row>>> {
+        let mut prepared = Vec::with_capacity(asked.len());
+        for (bulk, cells) in asked {
+            prepared.push(if cells.is_empty() {
+                None
+            } else {
+                let statement = self.client.prepare_cached(&bulk.texts().postgres).await.map_err(of)?;
+                Some((statement, columns(bulk, cells)))
+            });
+        }
+        if prepared.iter().all(Option::is_none) {
+            return Ok(asked.iter().map(|_| Vec::new()).collect());
+        }
+        let later = std::mem::take(&mut self.later);
+        let client: &Client = &self.client;
+        let answers = join_all(prepared.iter().map(async |question| {
+            let Some((statement, columns)) = question else { return Ok(Vec::new()) };
+            let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|c| c as _).collect();
+            client.query(statement, &params).await.map_err(of)?.iter().map(row).collect()
+        }));
+        after(client, later, async { answers.await.into_iter().collect() }).await
     }
 
     pub async fn script(&mut self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).await.map_err(of)
+        let later = std::mem::take(&mut self.later);
+        let client: &Client = &self.client;
+        after(client, later, async { client.batch_execute(sql).await.map_err(of) }).await
     }
 
-    /// Closes the connection instead of giving it back.
+    /// Leaves a transaction that is open: the server rolls back what a closed connection left. One of
+    /// which the server has heard nothing yet leaves nothing.
     pub fn discard(self) {
-        drop(Object::take(self.client));
+        if !matches!(self.later.first(), Some(Later::Begin)) {
+            drop(Object::take(self.client));
+        }
     }
 }
 
@@ -172,12 +284,12 @@ impl ToSql for Value<'_> {
 
 /// One column of the rows of a [`Bulk`].
 #[derive(Debug)]
-enum Column<'a> {
+enum Column {
     Ints(Vec<Option<i64>>),
-    Texts(Vec<Option<&'a str>>),
+    Texts(Vec<Option<String>>),
 }
 
-fn columns<'a>(bulk: &Bulk, cells: &[Value<'a>]) -> Vec<Column<'a>> {
+fn columns(bulk: &Bulk, cells: &[Value<'_>]) -> Vec<Column> {
     let width = bulk.width();
     let of_one = |(i, kind): (usize, &Kind)| {
         let of_all = cells.iter().skip(i).step_by(width);
@@ -186,14 +298,14 @@ fn columns<'a>(bulk: &Bulk, cells: &[Value<'a>]) -> Vec<Column<'a>> {
                 Column::Ints(of_all.map(|v| if let Value::Int(n) = v { Some(*n) } else { None }).collect())
             }
             Kind::Text => Column::Texts(
-                of_all.map(|v| if let Value::Text(text) = v { Some(*text) } else { None }).collect(),
+                of_all.map(|v| if let Value::Text(text) = v { Some((*text).to_owned()) } else { None }).collect(),
             ),
         }
     };
     bulk.texts().kinds.iter().enumerate().map(of_one).collect()
 }
 
-impl ToSql for Column<'_> {
+impl ToSql for Column {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Written {
         match self {
             Column::Ints(list) => list.to_sql(ty, out),

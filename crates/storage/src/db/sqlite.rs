@@ -175,14 +175,16 @@ impl Line {
         statement.raw_execute().map(|n| n as u64).map_err(of)
     }
 
-    pub fn bulk(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<u64> {
+    pub fn bulk(&mut self, bulk: &Bulk, cells: &[Value<'_>], each: bool) -> Result<()> {
         let mut statement = self.connection.prepare_cached(&bulk.texts().sqlite).map_err(of)?;
-        let mut changed = 0;
         for row in cells.chunks_exact(bulk.width()) {
             bind_in_order(&mut statement, row)?;
-            changed += statement.raw_execute().map_err(of)? as u64;
+            let changed = statement.raw_execute().map_err(of)? as u64;
+            if each && changed != 1 {
+                return Err(Bulk::not_each(1, changed));
+            }
         }
-        Ok(changed)
+        Ok(())
     }
 
     pub fn bulk_query(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<Vec<Row>> {
