@@ -1,7 +1,10 @@
-//! The batch: the one writer of messages and charges. It takes what has come in since the last
-//! commit, requests and carriers' words alike, decides them in one transaction, commits once for
-//! all of it, and only then answers, hands over and acknowledges. While a batch commits, the next
-//! one gathers; when nothing is under way, a lone request is committed at once.
+//! The batch: the writer of messages and charges. It takes what has come in since the last commit,
+//! requests and carriers' words alike, decides them in one transaction, commits once for all of it, and
+//! only then answers, hands over and acknowledges. While a batch commits, the next one gathers; when
+//! nothing is under way, a lone request is committed at once.
+//!
+//! SQLite has one writer for both. PostgreSQL can commit two things at a time, so there one writer takes
+//! the requests and another one the carriers' words.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,8 +42,10 @@ pub(crate) struct Writer {
     pub base: Base,
     pub dispatcher: Arc<Dispatcher>,
     pub node: NodeId,
-    pub requests: mpsc::Receiver<Request>,
-    pub entries: mpsc::UnboundedReceiver<Entry>,
+    /// Requests, if this writer takes them.
+    pub requests: Option<mpsc::Receiver<Request>>,
+    /// Carriers' words, if this writer takes them.
+    pub entries: Option<mpsc::UnboundedReceiver<Entry>>,
     pub message_ids: Ids,
     pub transfer_ids: Ids,
     /// Whether reports may be kept for answers to come. On shared books another node may have kept
@@ -51,70 +56,55 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Runs until both doors are closed and all is stored.
+    /// Runs until its doors are closed and all is stored.
     pub async fn run(mut self) {
         let mut requests: Vec<Request> = Vec::new();
         let mut entries: Vec<Entry> = Vec::new();
-        let mut requests_open = true;
         loop {
             if self.pending.is_empty() {
-                let came = tokio::select! {
+                tokio::select! {
                     biased;
-                    request = self.requests.recv(), if requests_open => {
-                        requests_open = request.is_some();
-                        request.map(|r| requests.push(r)).is_some()
+                    Some(request) = next_request(&mut self.requests) => requests.push(request),
+                    Some(entry) = next_entry(&mut self.entries) => {
+                        entries.push(entry);
+                        self.linger(&mut requests, &mut entries).await;
                     }
-                    entry = self.entries.recv() => match entry {
-                        Some(entry) => {
-                            entries.push(entry);
-                            self.linger(&mut requests, &mut entries, requests_open).await;
-                            true
-                        }
-                        None if !requests_open => return,
-                        None => false,
-                    },
-                };
-                if !came && self.entries.is_closed() && self.entries.is_empty() && !requests_open {
-                    return;
+                    else => return,
                 }
             }
             entries.extend(self.pending.drain(..));
             let mut messages = Ids::needed(&requests);
             while messages < MESSAGES_MAX
                 && requests.len() < BATCH_REQUESTS_MAX
-                && let Ok(request) = self.requests.try_recv()
+                && let Some(Ok(request)) = self.requests.as_mut().map(mpsc::Receiver::try_recv)
             {
                 messages += Ids::needed(std::slice::from_ref(&request));
                 requests.push(request);
             }
             while entries.len() < ENTRIES_MAX
-                && let Ok(entry) = self.entries.try_recv()
+                && let Some(Ok(entry)) = self.entries.as_mut().map(mpsc::UnboundedReceiver::try_recv)
             {
                 entries.push(entry);
             }
-            if requests.is_empty() && entries.is_empty() {
-                continue;
+            if !requests.is_empty() || !entries.is_empty() {
+                self.store(std::mem::take(&mut requests), std::mem::take(&mut entries)).await;
             }
-            self.store(std::mem::take(&mut requests), std::mem::take(&mut entries)).await;
         }
     }
 
-    /// Carriers' words are in no hurry: they wait a moment for a request to share its commit.
-    async fn linger(&mut self, requests: &mut Vec<Request>, entries: &mut Vec<Entry>, requests_open: bool) {
+    /// Carriers' words are in no hurry: they wait a moment for a request, or for more of them, to share
+    /// a commit with.
+    async fn linger(&mut self, requests: &mut Vec<Request>, entries: &mut Vec<Entry>) {
         let end = tokio::time::sleep(LINGER);
         tokio::pin!(end);
-        loop {
+        while entries.len() < ENTRIES_ENOUGH {
             tokio::select! {
                 biased;
-                request = self.requests.recv(), if requests_open => {
-                    requests.extend(request);
+                Some(request) = next_request(&mut self.requests) => {
+                    requests.push(request);
                     return;
                 }
-                entry = self.entries.recv() => match entry {
-                    Some(entry) if entries.len() < ENTRIES_ENOUGH => entries.push(entry),
-                    Some(entry) => return entries.push(entry),
-                    None => return,
-                },
+                Some(entry) = next_entry(&mut self.entries) => entries.push(entry),
                 () = &mut end => return,
             }
         }
@@ -278,6 +268,16 @@ impl Writer {
         }
         self.dispatcher.committed(plan, &slots, &marked);
     }
+}
+
+/// The next request, until their door is closed.
+async fn next_request(from: &mut Option<mpsc::Receiver<Request>>) -> Option<Request> {
+    from.as_mut()?.recv().await
+}
+
+/// The next word of a carrier, until their door is closed.
+async fn next_entry(from: &mut Option<mpsc::UnboundedReceiver<Entry>>) -> Option<Entry> {
+    from.as_mut()?.recv().await
 }
 
 /// What a stored batch leaves to be done.

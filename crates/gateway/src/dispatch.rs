@@ -81,6 +81,8 @@ struct State {
     delayed: BinaryHeap<Delayed>,
     /// Messages that would have been handed over, but the lease had ended.
     stalled: Vec<MessageId>,
+    /// Batches that were planned and are not yet stored.
+    planned: usize,
     closing: bool,
 }
 
@@ -275,6 +277,7 @@ impl Dispatcher {
             backlog: HashMap::new(),
             delayed: BinaryHeap::new(),
             stalled: Vec::new(),
+            planned: 0,
             closing: false,
         };
         let lease_until = AtomicI64::new(i64::MAX);
@@ -330,6 +333,7 @@ impl Dispatcher {
     /// followed by [`Dispatcher::committed`] or [`Dispatcher::rolled_back`].
     pub(crate) fn plan(&self, messages: Vec<Waiting>, freed: &[Slots]) -> Plan {
         let mut state = self.lock();
+        state.planned += 1;
         let mut plan = Plan::default();
         if !freed.is_empty() && !state.closing && self.may_now() {
             for i in 0..state.carriers.len() {
@@ -366,10 +370,11 @@ impl Dispatcher {
     /// The batch is stored: the places it made free are, what has a place is sent, what is held waits
     /// its turn.
     pub(crate) fn committed(&self, plan: Plan, freed: &[Slots], marked: &[MessageId]) {
+        let mut state = self.lock();
+        state.planned = state.planned.saturating_sub(1);
         if plan.is_empty() && freed.is_empty() && marked.is_empty() {
             return;
         }
-        let mut state = self.lock();
         for slot in freed {
             state.carriers[slot.carrier].give(slot.root, slot.count);
         }
@@ -394,6 +399,7 @@ impl Dispatcher {
     /// The batch was not stored: nothing of it is sent, and what waited waits on.
     pub(crate) fn rolled_back(&self, plan: Plan) {
         let mut state = self.lock();
+        state.planned = state.planned.saturating_sub(1);
         for next in plan.next.into_iter().rev() {
             let Some(mut flight) = state.in_flight.remove(&next.id) else { continue };
             let root = flight.waiting.root;
@@ -551,9 +557,10 @@ impl Dispatcher {
         items.iter().map(|item| (item.waiting.id, attempts(item))).collect()
     }
 
-    /// Messages handed over whose answer is still to come.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.lock().in_flight.len()
+    /// Messages handed over whose answer is still to come, and batches that are being stored.
+    pub(crate) fn under_way(&self) -> usize {
+        let state = self.lock();
+        state.in_flight.len() + state.planned
     }
 
     fn carrier_for(&self, state: &State, waiting: &Waiting) -> Option<usize> {

@@ -97,18 +97,25 @@ impl Gateway {
             connection.watch(outstanding.collect());
             dispatcher.add(line.name, line.message_ids, connection);
         }
-        let writer = Writer {
-            base: gateway.base.apart()?,
-            dispatcher: dispatcher.clone(),
-            node,
-            requests: requests_in,
-            entries: entries_in,
-            message_ids: Ids::default(),
-            transfer_ids: Ids::default(),
-            early_possible,
-            pending: Default::default(),
+        let writer = |requests, entries| -> Result<Writer> {
+            Ok(Writer {
+                base: gateway.base.apart()?,
+                dispatcher: dispatcher.clone(),
+                node,
+                requests,
+                entries,
+                message_ids: Ids::default(),
+                transfer_ids: Ids::default(),
+                early_possible,
+                pending: Default::default(),
+            })
         };
-        gateway.run_writer(writer)?;
+        if gateway.db.is_shared() {
+            gateway.run_writer(writer(Some(requests_in), None)?)?;
+            gateway.run_writer(writer(None, Some(entries_in))?)?;
+        } else {
+            gateway.run_writer(writer(Some(requests_in), Some(entries_in))?)?;
+        }
         gateway.work(pump(dispatcher.clone(), events_in));
         gateway.work(gateway.clone().refill());
         gateway.work(gateway.clone().every_tick());
@@ -116,7 +123,7 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// The writer has a thread of its own, as with SQLite its commits wait for the disk, and a runtime of
+    /// A writer has a thread of its own, as with SQLite its commits wait for the disk, and a runtime of
     /// its own, so that PostgreSQL's answers reach it on that thread.
     fn run_writer(&self, writer: Writer) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -220,7 +227,7 @@ impl Gateway {
         }
         self.inner.dispatcher.close();
         let mut waited = Duration::ZERO;
-        while self.inner.dispatcher.in_flight() > 0 && waited < DRAIN {
+        while self.inner.dispatcher.under_way() > 0 && waited < DRAIN {
             tokio::time::sleep(Duration::from_millis(20)).await;
             waited += Duration::from_millis(20);
         }

@@ -224,6 +224,8 @@ create table early_reports (
 create index early_reports_by_remote_id on early_reports (remote_id);
 
 -- Counts by day, written with the event they count. The day is a date of the installation: 20261123.
+-- outcome: 0 what was accepted, 1 what became of it. They are apart because they are written by
+-- different transactions at the same time, which would wait for each other. What is told is their sum.
 create table statistics (
   account_id bigint not null,
   day bigint not null,
@@ -233,14 +235,15 @@ create table statistics (
   label text not null,
   sender text not null,
   campaign_id bigint not null,
+  outcome bigint not null default 0,
   accepted bigint not null,
   segments bigint not null,
   delivered bigint not null,
   failed bigint not null,
   cost bigint not null,
   refunds bigint not null,
-  primary key (account_id, day, product, country, network, label, sender, campaign_id)
-);
+  primary key (account_id, day, product, country, network, label, sender, campaign_id, outcome)
+) with (fillfactor = 50);
 
 -- Work for later. A job may run twice without harm.
 create table jobs (

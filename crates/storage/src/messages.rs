@@ -295,7 +295,8 @@ pub struct Submitted<'a> {
     pub at: Moment,
 }
 
-static SUBMITTED: Bulk = Bulk::select(
+static SUBMITTED: Bulk = Bulk::written(
+    "messages",
     &[("id", Kind::Int), ("status", Kind::Int), ("carrier", Kind::Text), ("submitted_at", Kind::Int)],
     "update messages set status = $2, carrier = $3, submitted_at = $4 where id = $1 and status < 3",
     "update messages as m set status = input.status, carrier = input.carrier, submitted_at = input.submitted_at

@@ -55,6 +55,15 @@ impl Counts {
         self.cost = Credits(self.cost.0 + other.cost.0);
         self.refunds = Credits(self.refunds.0 + other.refunds.0);
     }
+
+    /// What is counted when messages are accepted, and what when their fate is known.
+    fn apart(&self) -> [Counts; 2] {
+        let Counts { accepted, segments, cost, .. } = *self;
+        [
+            Counts { accepted, segments, cost, ..Counts::default() },
+            Counts { accepted: 0, segments: 0, cost: Credits::ZERO, ..*self },
+        ]
+    }
 }
 
 /// Counts of one batch, added up before they are written.
@@ -71,6 +80,7 @@ static ADD: Bulk = Bulk::insert(
         ("label", Kind::Text),
         ("sender", Kind::Text),
         ("campaign_id", Kind::Int),
+        ("outcome", Kind::Int),
         ("accepted", Kind::Int),
         ("segments", Kind::Int),
         ("delivered", Kind::Int),
@@ -78,7 +88,7 @@ static ADD: Bulk = Bulk::insert(
         ("cost", Kind::Int),
         ("refunds", Kind::Int),
     ],
-    "on conflict (account_id, day, product, country, network, label, sender, campaign_id) do update set
+    "on conflict (account_id, day, product, country, network, label, sender, campaign_id, outcome) do update set
         accepted = statistics.accepted + excluded.accepted,
         segments = statistics.segments + excluded.segments,
         delivered = statistics.delivered + excluded.delivered,
@@ -90,24 +100,27 @@ static ADD: Bulk = Bulk::insert(
 /// Adds counts. The lines are written in their order, so that two batches never wait for each other
 /// in a circle.
 pub async fn add(tx: &mut Tx, tally: &Tally) -> Result<()> {
-    let mut cells: Vec<Value<'_>> = Vec::with_capacity(tally.len() * 14);
+    let mut cells: Vec<Value<'_>> = Vec::with_capacity(tally.len() * 15);
     for (line, counts) in tally {
-        cells.extend([
-            line.account.0.into(),
-            line.day.into(),
-            line.product.code().into(),
-            Value::from(&line.country),
-            Value::from(&line.network),
-            Value::from(&line.label),
-            Value::from(&line.sender),
-            0.into(),
-            counts.accepted.into(),
-            counts.segments.into(),
-            counts.delivered.into(),
-            counts.failed.into(),
-            counts.cost.0.into(),
-            counts.refunds.0.into(),
-        ]);
+        for (outcome, counts) in (0..).zip(counts.apart()).filter(|(_, counts)| *counts != Counts::default()) {
+            cells.extend([
+                line.account.0.into(),
+                line.day.into(),
+                line.product.code().into(),
+                Value::from(&line.country),
+                Value::from(&line.network),
+                Value::from(&line.label),
+                Value::from(&line.sender),
+                0.into(),
+                Value::Int(outcome),
+                counts.accepted.into(),
+                counts.segments.into(),
+                counts.delivered.into(),
+                counts.failed.into(),
+                counts.cost.0.into(),
+                counts.refunds.0.into(),
+            ]);
+        }
     }
     tx.bulk(&ADD, &cells).await
 }

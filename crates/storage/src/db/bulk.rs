@@ -24,6 +24,7 @@ enum Shape {
     Insert { table: &'static str, columns: Columns, tail: &'static str },
     Update { table: &'static str, keys: Columns, sets: Columns, add: bool },
     Delete { table: &'static str, keys: Columns },
+    Written { table: &'static str, columns: Columns, sqlite: &'static str, postgres: &'static str },
     Select { columns: Columns, sqlite: &'static str, postgres: &'static str },
 }
 
@@ -55,6 +56,27 @@ impl Bulk {
         Bulk { shape: Shape::Delete { table, keys }, texts: OnceLock::new() }
     }
 
+    /// Changes a table in a way of its own. The statements are written as for [`Bulk::select`].
+    pub const fn written(
+        table: &'static str,
+        columns: Columns,
+        sqlite: &'static str,
+        postgres: &'static str,
+    ) -> Bulk {
+        Bulk { shape: Shape::Written { table, columns, sqlite, postgres }, texts: OnceLock::new() }
+    }
+
+    /// The table it changes.
+    pub(super) fn table(&self) -> Option<&'static str> {
+        match &self.shape {
+            Shape::Insert { table, .. }
+            | Shape::Update { table, .. }
+            | Shape::Delete { table, .. }
+            | Shape::Written { table, .. } => Some(table),
+            Shape::Select { .. } => None,
+        }
+    }
+
     /// Asks for rows. For SQLite the statement for one input row (`$1`, `$2`, ...), for PostgreSQL
     /// the one for all, in which `{rows}` stands for the input as a table named `input` with these
     /// columns. Both must give the same rows, in any order.
@@ -68,7 +90,9 @@ impl Bulk {
 
     pub(super) fn width(&self) -> usize {
         match &self.shape {
-            Shape::Insert { columns, .. } | Shape::Select { columns, .. } => columns.len(),
+            Shape::Insert { columns, .. } | Shape::Select { columns, .. } | Shape::Written { columns, .. } => {
+                columns.len()
+            }
             Shape::Update { keys, sets, .. } => keys.len() + sets.len(),
             Shape::Delete { keys, .. } => keys.len(),
         }
@@ -153,7 +177,8 @@ impl Shape {
                     kinds: kinds(keys),
                 }
             }
-            Shape::Select { columns, sqlite, postgres } => Texts {
+            Shape::Select { columns, sqlite, postgres }
+            | Shape::Written { columns, sqlite, postgres, .. } => Texts {
                 sqlite: (*sqlite).to_owned(),
                 postgres: postgres.replace("{rows}", &input(columns)),
                 kinds: kinds(columns),

@@ -367,24 +367,27 @@ impl DerefMut for Held {
 
 impl Tx {
     /// Runs a statement over many rows at once. `cells` are the rows one after the other. The engine may
-    /// put it off until the next question or the commit; an error comes with that.
-    pub async fn bulk(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<()> {
+    /// put it off until the next question or the commit, together with others; an error comes with that.
+    pub async fn bulk(&mut self, bulk: &'static Bulk, cells: &[Value<'_>]) -> Result<()> {
         self.bulk_of(bulk, cells, false).await
     }
 
     /// As [`Tx::bulk`], and every row must change one in the books.
-    pub async fn bulk_each(&mut self, bulk: &Bulk, cells: &[Value<'_>]) -> Result<()> {
+    pub async fn bulk_each(&mut self, bulk: &'static Bulk, cells: &[Value<'_>]) -> Result<()> {
         self.bulk_of(bulk, cells, true).await
     }
 
-    async fn bulk_of(&mut self, bulk: &Bulk, cells: &[Value<'_>], each: bool) -> Result<()> {
+    async fn bulk_of(&mut self, bulk: &'static Bulk, cells: &[Value<'_>], each: bool) -> Result<()> {
         debug_assert_eq!(cells.len() % bulk.width(), 0);
         if cells.is_empty() {
             return Ok(());
         }
         match &mut **self {
             Conn::Sqlite(line) => line.bulk(bulk, cells, each),
-            Conn::Postgres(line) => line.bulk(bulk, cells, each).await,
+            Conn::Postgres(line) => {
+                line.bulk(bulk, cells, each);
+                Ok(())
+            }
         }
     }
 

@@ -18,8 +18,6 @@ use super::{Bulk, Cell, Error, Kind, Result, Row, Value};
 const READERS_MAX: usize = 16;
 /// Connections for writing a process opens at most.
 const WRITERS_MAX: usize = 8;
-/// Statements that may wait to be sent together; as many as `join_all` begins in their order.
-const LATER_MAX: usize = 24;
 
 /// A server whose default is weaker must not weaken what we promise.
 const ALWAYS: &str = "-c synchronous_commit=on -c jit=off";
@@ -84,31 +82,86 @@ pub struct Line {
 
 enum Later {
     Begin,
-    Bulk { statement: Statement, columns: Vec<Column>, rows: usize, each: bool },
+    Bulk { bulk: &'static Bulk, columns: Vec<Column>, rows: usize, each: bool },
 }
 
-impl Later {
+/// A statement made of all that was put off, ready to be sent.
+struct Combined {
+    statement: Statement,
+    columns: Vec<Column>,
+    /// How many rows the parts that must change each row of theirs are to change.
+    each: Vec<usize>,
+}
+
+impl Combined {
     async fn run(&self, client: &Client) -> Result<()> {
-        match self {
-            Later::Begin => client.batch_execute("begin").await.map_err(of),
-            Later::Bulk { statement, columns, rows, each } => {
-                let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|c| c as _).collect();
-                let changed = client.execute(statement, &params).await.map_err(of)?;
-                if *each && changed != *rows as u64 { Err(Bulk::not_each(*rows, changed)) } else { Ok(()) }
+        let params: Vec<&(dyn ToSql + Sync)> = self.columns.iter().map(|c| c as _).collect();
+        let counts = client.query_one(&self.statement, &params).await.map_err(of)?;
+        for (i, rows) in self.each.iter().enumerate() {
+            let changed: i64 = counts.try_get(i).map_err(of)?;
+            if changed != *rows as i64 {
+                return Err(Bulk::not_each(*rows, changed as u64));
             }
         }
+        Ok(())
     }
 }
 
-/// Sends what was put off and, right behind it, what is asked now. The first error counts: after it the
-/// server refuses whatever follows in the transaction.
-async fn after<T>(client: &Client, later: Vec<Later>, last: impl Future<Output = Result<T>>) -> Result<T> {
-    if later.is_empty() {
-        return last.await;
+/// What is sent before something else.
+#[derive(Default)]
+struct Before {
+    begin: bool,
+    combined: Vec<Combined>,
+}
+
+impl Before {
+    async fn run(&self, client: &Client) -> Result<()> {
+        let begin = async { if self.begin { client.batch_execute("begin").await.map_err(of) } else { Ok(()) } };
+        let write = join_all(self.combined.iter().map(|combined| combined.run(client)));
+        let (begun, written) = join(begin, write).await;
+        begun.and(written.into_iter().collect())
     }
-    let (before, last) = join(join_all(later.iter().map(|l| l.run(client))), last).await;
-    before.into_iter().collect::<Result<()>>()?;
-    last
+
+    /// Sends what was put off and, right behind it, what is asked now. The first error counts: after it
+    /// the server refuses whatever follows in the transaction.
+    async fn and<T>(&self, client: &Client, last: impl Future<Output = Result<T>>) -> Result<T> {
+        if !self.begin && self.combined.is_empty() {
+            return last.await;
+        }
+        let (before, last) = join(self.run(client), last).await;
+        before.and(last)
+    }
+}
+
+/// Several statements as one: each changes another table, so that it is all one which comes first.
+fn combined(parts: &[(&'static Bulk, bool)]) -> String {
+    let (mut text, mut counts, mut params) = (String::new(), Vec::new(), 0);
+    for (i, (bulk, each)) in parts.iter().enumerate() {
+        let texts = bulk.texts();
+        let part = shifted(&texts.postgres, params);
+        params += texts.kinds.len();
+        let returning = if *each { " returning 1" } else { "" };
+        text += &format!("{} part{i} as ({part}{returning})", if i == 0 { "with" } else { "," });
+        if *each {
+            counts.push(format!("(select count(*) from part{i})"));
+        }
+    }
+    if counts.is_empty() {
+        counts.push("1".to_owned());
+    }
+    format!("{text} select {}", counts.join(", "))
+}
+
+/// The statement with its parameters numbered from `by` on.
+fn shifted(sql: &str, by: usize) -> String {
+    let mut parts = sql.split('$');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: usize = part[..digits].parse().unwrap_or(0);
+        out += &format!("${}{}", number + by, &part[digits..]);
+    }
+    out
 }
 
 impl Line {
@@ -122,9 +175,9 @@ impl Line {
     pub async fn query(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<Row>> {
         let statement = self.prepared(sql).await?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
-        let later = std::mem::take(&mut self.later);
+        let before = self.before().await?;
         let client: &Client = &self.client;
-        let rows = after(client, later, async { client.query(&statement, &params).await.map_err(of) }).await?;
+        let rows = before.and(client, async { client.query(&statement, &params).await.map_err(of) }).await?;
         rows.iter().map(row).collect()
     }
 
@@ -165,25 +218,45 @@ impl Line {
     pub async fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64> {
         let statement = self.prepared(sql).await?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
-        let later = std::mem::take(&mut self.later);
+        let before = self.before().await?;
         let client: &Client = &self.client;
-        after(client, later, async { client.execute(&statement, &params).await.map_err(of) }).await
+        before.and(client, async { client.execute(&statement, &params).await.map_err(of) }).await
     }
 
     /// Puts a statement off until the next question or the commit, whichever comes first.
-    pub async fn bulk(&mut self, bulk: &Bulk, cells: &[Value<'_>], each: bool) -> Result<()> {
-        if self.later.len() >= LATER_MAX {
-            self.flush().await?;
-        }
-        let statement = self.client.prepare_cached(&bulk.texts().postgres).await.map_err(of)?;
+    pub fn bulk(&mut self, bulk: &'static Bulk, cells: &[Value<'_>], each: bool) {
         let rows = cells.len() / bulk.width();
-        self.later.push(Later::Bulk { statement, columns: columns(bulk, cells), rows, each });
-        Ok(())
+        self.later.push(Later::Bulk { bulk, columns: columns(bulk, cells), rows, each });
+    }
+
+    /// Makes as few statements as possible of what was put off.
+    async fn before(&mut self) -> Result<Before> {
+        let mut before = Before::default();
+        let mut groups: Vec<(Vec<(&'static Bulk, bool)>, Vec<Column>, Vec<usize>)> = Vec::new();
+        for later in self.later.drain(..) {
+            let Later::Bulk { bulk, columns, rows, each } = later else {
+                before.begin = true;
+                continue;
+            };
+            let joins = |parts: &[(&Bulk, bool)]| parts.iter().all(|(part, _)| part.table() != bulk.table());
+            if !groups.last().is_some_and(|(parts, _, _)| joins(parts)) {
+                groups.push(Default::default());
+            }
+            if let Some((parts, all, counted)) = groups.last_mut() {
+                parts.push((bulk, each));
+                all.extend(columns);
+                counted.extend(each.then_some(rows));
+            }
+        }
+        for (parts, columns, each) in groups {
+            let statement = self.client.prepare_cached(&combined(&parts)).await.map_err(of)?;
+            before.combined.push(Combined { statement, columns, each });
+        }
+        Ok(before)
     }
 
     async fn flush(&mut self) -> Result<()> {
-        let later = std::mem::take(&mut self.later);
-        after(&self.client, later, async { Ok(()) }).await
+        self.before().await?.run(&self.client).await
     }
 
     pub fn begin(&mut self) {
@@ -211,20 +284,20 @@ impl Line {
         if prepared.iter().all(Option::is_none) {
             return Ok(asked.iter().map(|_| Vec::new()).collect());
         }
-        let later = std::mem::take(&mut self.later);
+        let before = self.before().await?;
         let client: &Client = &self.client;
         let answers = join_all(prepared.iter().map(async |question| {
             let Some((statement, columns)) = question else { return Ok(Vec::new()) };
             let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|c| c as _).collect();
             client.query(statement, &params).await.map_err(of)?.iter().map(row).collect()
         }));
-        after(client, later, async { answers.await.into_iter().collect() }).await
+        before.and(client, async { answers.await.into_iter().collect() }).await
     }
 
     pub async fn script(&mut self, sql: &str) -> Result<()> {
-        let later = std::mem::take(&mut self.later);
+        let before = self.before().await?;
         let client: &Client = &self.client;
-        after(client, later, async { client.batch_execute(sql).await.map_err(of) }).await
+        before.and(client, async { client.batch_execute(sql).await.map_err(of) }).await
     }
 
     /// Leaves a transaction that is open: the server rolls back what a closed connection left. One of
