@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -123,7 +123,7 @@ async fn connection(
 ) {
     // Answers are small and leave at once.
     let _ = stream.set_nodelay(true);
-    let phase = Arc::new(Phase::default());
+    let phase = Arc::new(Phase::begin());
     let io = TokioIo::new(Patient::new(stream, phase.clone(), &options));
     let limit = options.request_timeout;
     let service = service_fn(move |request| {
@@ -237,9 +237,14 @@ impl Drop for Counted {
     }
 }
 
-/// What a connection is waiting for.
-#[derive(Debug, Default)]
-struct Phase(AtomicU8);
+/// What a connection is waiting for, and since when.
+#[derive(Debug)]
+struct Phase {
+    phase: AtomicU8,
+    /// Microseconds from the beginning of the connection.
+    since: AtomicU64,
+    begun: Instant,
+}
 
 impl Phase {
     /// The first byte it ever sends.
@@ -251,12 +256,22 @@ impl Phase {
     /// The first byte of the next request.
     const IDLE: u8 = 3;
 
+    fn begin() -> Phase {
+        Phase { phase: AtomicU8::new(Phase::NEW), since: AtomicU64::new(0), begun: Instant::now() }
+    }
+
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.phase.load(Ordering::Acquire)
+    }
+
+    fn since(&self) -> Instant {
+        self.begun + Duration::from_micros(self.since.load(Ordering::Acquire))
     }
 
     fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::Relaxed);
+        let since = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.since.store(since, Ordering::Release);
+        self.phase.store(phase, Ordering::Release);
     }
 }
 
@@ -266,11 +281,10 @@ struct Patient {
     stream: TcpStream,
     phase: Arc<Phase>,
     read_limits: [Option<Duration>; 4],
+    idle_limit: Duration,
     write_limit: Duration,
-    /// The phase the deadline is of, and the deadline.
-    reading: Option<(u8, Instant)>,
-    /// Rings at the deadline or earlier: it is moved only when it rings, so that a request costs a
-    /// look at the clock and no change of a timer.
+    /// Rings at the deadline or earlier: it is moved only when it rings or would ring too late, so
+    /// that a request costs a look at the clock and no change of a timer.
     read_alarm: Pin<Box<Sleep>>,
     write_alarm: Option<Pin<Box<Sleep>>>,
 }
@@ -282,8 +296,8 @@ impl Patient {
             stream,
             phase,
             read_limits: [Some(first), Some(options.head_timeout), None, Some(options.idle_timeout)],
+            idle_limit: options.idle_timeout,
             write_limit: options.write_timeout,
-            reading: None,
             read_alarm: Box::pin(tokio::time::sleep(first)),
             write_alarm: None,
         }
@@ -291,28 +305,21 @@ impl Patient {
 
     /// Whether it has waited long enough for the client to send.
     fn poll_read_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let phase = self.phase.get();
-        let Some(limit) = self.read_limits.get(usize::from(phase)).copied().flatten() else {
-            self.reading = None;
-            return Poll::Pending;
-        };
-        let deadline = match self.reading {
-            Some((of, deadline)) if of == phase => deadline,
-            _ => {
-                let deadline = Instant::now() + limit;
-                self.reading = Some((phase, deadline));
-                if deadline < self.read_alarm.deadline() {
-                    self.read_alarm.as_mut().reset(deadline);
-                }
-                deadline
-            }
-        };
         loop {
-            ready!(self.read_alarm.as_mut().poll(cx));
-            if Instant::now() >= deadline {
+            let now = Instant::now();
+            let ring = match self.read_limits[usize::from(self.phase.get()) % 4] {
+                Some(limit) => self.phase.since() + limit,
+                // Nobody may look here again when the answer is out and the connection idle, so it is
+                // looked at after a while.
+                None => now + self.idle_limit,
+            };
+            if ring <= now {
                 return Poll::Ready(());
             }
-            self.read_alarm.as_mut().reset(deadline);
+            if ring < self.read_alarm.deadline() || self.read_alarm.is_elapsed() {
+                self.read_alarm.as_mut().reset(ring);
+            }
+            ready!(self.read_alarm.as_mut().poll(cx));
         }
     }
 
@@ -342,7 +349,6 @@ impl AsyncRead for Patient {
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
             if buffer.filled().len() > before && matches!(self.phase.get(), Phase::NEW | Phase::IDLE) {
                 self.phase.set(Phase::HEAD);
-                self.reading = None;
             }
             return Poll::Ready(read);
         }

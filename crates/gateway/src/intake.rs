@@ -113,7 +113,8 @@ impl<'a> Ask<'a> {
                     ask.texts.push(had(now.before(RELOAD_LOCK)));
                 }
                 if limited {
-                    let begun = || crate::clock::start_of_day(crate::clock::day_of(now, time_zone), time_zone);
+                    let begun =
+                        || crate::clock::start_of_day(crate::clock::day_of(now, time_zone), time_zone);
                     ask.counts.push(had(*today.get_or_insert_with(|| begun().unwrap_or(now))));
                 }
                 ask.places.push((r, d));

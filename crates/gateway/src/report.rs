@@ -703,8 +703,7 @@ impl<'a> Decided<'a> {
         let words = self.words.iter().filter(|(of, _)| !self.taken.contains_key(of));
         let words: Vec<_> = words.map(|((message, part), word)| (*message, *part, *word)).collect();
         segments::report(tx, &words, now).await?;
-        let submitted =
-            |(id, carrier): (&MessageId, &&'a str)| Submitted { id: *id, carrier, at: now };
+        let submitted = |(id, carrier): (&MessageId, &&'a str)| Submitted { id: *id, carrier, at: now };
         let moves: Vec<Move<'_>> = self
             .ends
             .iter()

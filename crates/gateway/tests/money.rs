@@ -135,6 +135,9 @@ async fn tree(base: &Base, credits: i64) -> Vec<Arc<Account>> {
     all
 }
 
+/// Messages that wait for their time, and whose they are.
+type Scheduled = Arc<Mutex<Vec<(Arc<Account>, MessageId)>>>;
+
 /// What many do at once in a tree, until it is over.
 #[derive(Clone)]
 struct Bustle {
@@ -142,7 +145,7 @@ struct Bustle {
     gateway: Gateway,
     all: Vec<Arc<Account>>,
     over: Arc<AtomicBool>,
-    scheduled: Arc<Mutex<Vec<(Arc<Account>, MessageId)>>>,
+    scheduled: Scheduled,
     granted: Arc<Mutex<i64>>,
     accepted: Arc<AtomicUsize>,
     cancelled: Arc<AtomicUsize>,

@@ -195,9 +195,9 @@ pub fn had_text<'a>(had: &[Had<'a>]) -> Question<'a, Vec<i64>> {
 
 /// How many messages the recipient of each number has had since then, of any text.
 pub fn had_count<'a>(had: &[Had<'a>]) -> Question<'a, Vec<(i64, i64)>> {
-    let cells = had.iter().flat_map(|q| {
-        [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()]
-    });
+    let cells = had
+        .iter()
+        .flat_map(|q| [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()]);
     Question::new(&TODAY, cells.collect(), |rows| {
         rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
     })

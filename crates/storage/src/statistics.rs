@@ -102,7 +102,8 @@ static ADD: Bulk = Bulk::insert(
 pub async fn add(tx: &mut Tx, tally: &Tally) -> Result<()> {
     let mut cells: Vec<Value<'_>> = Vec::with_capacity(tally.len() * 15);
     for (line, counts) in tally {
-        for (outcome, counts) in (0..).zip(counts.apart()).filter(|(_, counts)| *counts != Counts::default()) {
+        for (outcome, counts) in (0..).zip(counts.apart()).filter(|(_, counts)| *counts != Counts::default())
+        {
             cells.extend([
                 line.account.0.into(),
                 line.day.into(),

@@ -90,9 +90,9 @@ impl Bulk {
 
     pub(super) fn width(&self) -> usize {
         match &self.shape {
-            Shape::Insert { columns, .. } | Shape::Select { columns, .. } | Shape::Written { columns, .. } => {
-                columns.len()
-            }
+            Shape::Insert { columns, .. }
+            | Shape::Select { columns, .. }
+            | Shape::Written { columns, .. } => columns.len(),
             Shape::Update { keys, sets, .. } => keys.len() + sets.len(),
             Shape::Delete { keys, .. } => keys.len(),
         }

@@ -60,7 +60,7 @@ pub struct Db(Arc<Engine>);
 
 enum Engine {
     Sqlite(sqlite::Files),
-    Postgres(postgres::Server),
+    Postgres(Box<postgres::Server>),
 }
 
 impl Db {
@@ -69,7 +69,7 @@ impl Db {
     pub async fn open(address: &Address) -> Result<Db> {
         let engine = match address {
             Address::Sqlite(path) => Engine::Sqlite(sqlite::Files::open(path)?),
-            Address::Postgres(url) => Engine::Postgres(postgres::Server::open(url)?),
+            Address::Postgres(url) => Engine::Postgres(Box::new(postgres::Server::open(url)?)),
         };
         let db = Db(Arc::new(engine));
         migrate::run(&db).await?;
@@ -117,7 +117,7 @@ impl Db {
     pub fn apart(&self) -> Result<Db> {
         match &*self.0 {
             Engine::Sqlite(_) => Ok(self.clone()),
-            Engine::Postgres(server) => Ok(Db(Arc::new(Engine::Postgres(server.apart()?)))),
+            Engine::Postgres(server) => Ok(Db(Arc::new(Engine::Postgres(Box::new(server.apart()?))))),
         }
     }
 

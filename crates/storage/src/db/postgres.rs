@@ -8,9 +8,9 @@ use bytes::BytesMut;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, pin_mut};
-use tokio_postgres::{Client, NoTls, Statement};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, NoTls, Statement};
 
 use super::{Bulk, Cell, Error, Kind, Result, Row, Value};
 
@@ -85,7 +85,15 @@ enum Later {
     Bulk { bulk: &'static Bulk, columns: Vec<Column>, rows: usize, each: bool },
 }
 
-/// A statement made of all that was put off, ready to be sent.
+/// What is to become one statement.
+#[derive(Default)]
+struct Group {
+    parts: Vec<(&'static Bulk, bool)>,
+    columns: Vec<Column>,
+    each: Vec<usize>,
+}
+
+/// A statement made of what was put off, ready to be sent.
 struct Combined {
     statement: Statement,
     columns: Vec<Column>,
@@ -116,7 +124,8 @@ struct Before {
 
 impl Before {
     async fn run(&self, client: &Client) -> Result<()> {
-        let begin = async { if self.begin { client.batch_execute("begin").await.map_err(of) } else { Ok(()) } };
+        let begin =
+            async { if self.begin { client.batch_execute("begin").await.map_err(of) } else { Ok(()) } };
         let write = join_all(self.combined.iter().map(|combined| combined.run(client)));
         let (begun, written) = join(begin, write).await;
         begun.and(written.into_iter().collect())
@@ -232,23 +241,23 @@ impl Line {
     /// Makes as few statements as possible of what was put off.
     async fn before(&mut self) -> Result<Before> {
         let mut before = Before::default();
-        let mut groups: Vec<(Vec<(&'static Bulk, bool)>, Vec<Column>, Vec<usize>)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for later in self.later.drain(..) {
             let Later::Bulk { bulk, columns, rows, each } = later else {
                 before.begin = true;
                 continue;
             };
-            let joins = |parts: &[(&Bulk, bool)]| parts.iter().all(|(part, _)| part.table() != bulk.table());
-            if !groups.last().is_some_and(|(parts, _, _)| joins(parts)) {
-                groups.push(Default::default());
+            let joins = |group: &Group| group.parts.iter().all(|(part, _)| part.table() != bulk.table());
+            if !groups.last().is_some_and(joins) {
+                groups.push(Group::default());
             }
-            if let Some((parts, all, counted)) = groups.last_mut() {
-                parts.push((bulk, each));
-                all.extend(columns);
-                counted.extend(each.then_some(rows));
+            if let Some(group) = groups.last_mut() {
+                group.parts.push((bulk, each));
+                group.columns.extend(columns);
+                group.each.extend(each.then_some(rows));
             }
         }
-        for (parts, columns, each) in groups {
+        for Group { parts, columns, each } in groups {
             let statement = self.client.prepare_cached(&combined(&parts)).await.map_err(of)?;
             before.combined.push(Combined { statement, columns, each });
         }
@@ -371,7 +380,9 @@ fn columns(bulk: &Bulk, cells: &[Value<'_>]) -> Vec<Column> {
                 Column::Ints(of_all.map(|v| if let Value::Int(n) = v { Some(*n) } else { None }).collect())
             }
             Kind::Text => Column::Texts(
-                of_all.map(|v| if let Value::Text(text) = v { Some((*text).to_owned()) } else { None }).collect(),
+                of_all
+                    .map(|v| if let Value::Text(text) = v { Some((*text).to_owned()) } else { None })
+                    .collect(),
             ),
         }
     };
