@@ -99,7 +99,8 @@ def run(a):
             use = m.stop(sum(r["cpu_secs"] for r in loads))
             row = {"peer": "branchline", "database": a.database, "c": c, "batch": a.batch, "n": n, "accounts": a.accounts,
                    "sessions": a.sessions, "window": a.window, "quickack": a.quickack, "busy_before": was, "load": loads[0],
-                   "accepted": accepted, "end_to_end_per_s": round(accepted / (ended - begun)), "smsc": s, "use": use}
+                   "accepted": accepted, "accepted_per_s": sum(r["accepted_per_s"] for r in loads),
+                   "p99_ms": max(r["latency"]["p99_ms"] for r in loads), "end_to_end_per_s": round(accepted / (ended - begun)), "smsc": s, "use": use}
             return row
 
         once(16, 2000)
@@ -110,7 +111,7 @@ def run(a):
                 record(os.path.join(a.results, "branchline-speed.jsonl"), row)
                 r, s = row["load"], row["smsc"]
                 say("branchline", a.database, "c", c, "batch", a.batch, "accounts", a.accounts, "accepted", row["accepted"],
-                    "accept/s", r["accepted_per_s"], "p50", r["latency"]["p50_ms"], "p99", r["latency"]["p99_ms"], "submit/s",
+                    "accept/s", round(row["accepted_per_s"]), "p50", r["latency"]["p50_ms"], "p99", row["p99_ms"], "submit/s",
                     s["submits_per_s"], "booked/s", s["dlr_acks_per_s"], "end to end/s", row["end_to_end_per_s"],
                     "rss", {k: v["rss_mib"] for k, v in row["use"]["peer"].items()}, "cores",
                     {k: v["cores"] for k, v in row["use"]["peer"].items()}, "others", row["use"]["others_cores"])

@@ -12,7 +12,7 @@ mod dates;
 mod error;
 mod health;
 mod journal;
-mod parameters;
+pub mod parameters;
 mod pricing;
 mod server;
 mod signature;

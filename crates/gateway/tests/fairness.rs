@@ -280,3 +280,47 @@ async fn a_scheduled_message_is_sent_when_it_is_due_if_its_account_may_send() {
         gateway.stop().await;
     }
 }
+
+/// A batch that is broken off when it had given a free place to the next message already: that one
+/// waits on, and is handed over once, as its first attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_broken_batch_had_promised_a_place_waits_on_and_goes_once() {
+    // Only there can a transaction be broken off from outside.
+    let database = testing::postgres().await;
+    let base = base(&database.db, Clock::of_the_machine()).await;
+    let account = account(&base, "a", None, CREDIT).await;
+    let (gateway, mut script) = scripted(&base, 2).await;
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        ids.push(sent(&gateway, &account, one(n, MessageClass::Normal)).await);
+    }
+    let first = script.take(2).await;
+    until("four wait", async || gateway.lines()[0].queued == 4).await;
+    // The answers can be read about, not stored.
+    let mut held = base.db.begin().await.unwrap();
+    held.query("lock table segments in share mode", &[]).await.unwrap();
+    for submission in &first {
+        script.answer(submission, taken(&format!("x{}", submission.message)));
+    }
+    let break_off = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    for _ in 0..2 {
+        until("the batch waits and is broken off", async || count(&base.db, break_off).await == 1).await;
+    }
+    until("all are back in the queue or promised anew", async || gateway.lines()[0].queued >= 2).await;
+    assert!(script.submitted.try_recv().is_err(), "nothing is sent that is not stored");
+    drop(held);
+    let mut seen: HashSet<MessageId> = first.iter().map(|s| s.message).collect();
+    while seen.len() < ids.len() {
+        let submission = script.next().await;
+        assert!(seen.insert(submission.message), "{} went twice", submission.message);
+        script.answer(&submission, taken(&format!("x{}", submission.message)));
+    }
+    assert_eq!(seen, ids.iter().copied().collect());
+    handed_over(&base.db).await;
+    until("all places are free again", async || gateway.lines()[0].used == 0).await;
+    assert!(script.most_held() <= 2);
+    assert_eq!(count(&base.db, "select count(*) from messages where possible_duplicate = 1").await, 0);
+    sound(&base).await;
+    gateway.stop().await;
+}
