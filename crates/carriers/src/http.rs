@@ -2,6 +2,7 @@
 //! (`POST /sms`, `GET /status`, `GET /balance`). Messages go whole, one a request; what became of
 //! them is asked for by [`reports`], since a program behind a firewall cannot be told.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use crate::queue::Queue;
-use crate::{Answer, Connection, Event, Outcome, Outstanding, Submission};
+use crate::teller::Teller;
+use crate::{Connection, Event, Outcome, Outstanding, Submission};
 
 mod reports;
 
@@ -86,9 +88,8 @@ pub fn connect(
         .build()?;
     let (watched, watching) = mpsc::unbounded_channel();
     let line = Arc::new(Line {
-        name: Arc::from(settings.name.as_str()),
+        teller: Teller { name: Arc::from(settings.name.as_str()), events },
         client,
-        events,
         queue: Queue::new(),
         failures: AtomicU32::new(0),
         failed: Notify::new(),
@@ -106,10 +107,9 @@ pub fn connect(
 
 /// What the workers share.
 struct Line {
-    name: Arc<str>,
+    teller: Teller,
     settings: Settings,
     client: reqwest::Client,
-    events: UnboundedSender<Event>,
     queue: Queue<Submission>,
     /// How many submissions failed in a row for want of a connection.
     failures: AtomicU32,
@@ -118,29 +118,20 @@ struct Line {
     watched: UnboundedSender<Outstanding>,
 }
 
+impl Deref for Line {
+    type Target = Teller;
+    fn deref(&self) -> &Teller {
+        &self.teller
+    }
+}
+
 impl Line {
     fn window(&self) -> usize {
         self.settings.window.clamp(1, 1000)
     }
 
-    fn tell(&self, event: Event) {
-        // Nobody listens any more only when the whole program ends.
-        let _ = self.events.send(event);
-    }
-
-    fn answer(&self, message: MessageId, part: u8, outcome: Outcome) {
-        self.tell(Event::Answer(Answer { carrier: self.name.clone(), message, part, outcome }));
-    }
-
     fn room(&self, takers: usize) {
-        let slots = if takers == 0 { 0 } else { self.window() };
-        self.tell(Event::Room { carrier: self.name.clone(), slots });
-    }
-
-    fn not_sent(&self, submissions: impl IntoIterator<Item = Submission>) {
-        for submission in submissions {
-            self.answer(submission.message, submission.part, Outcome::NotSent);
-        }
+        self.slots(if takers == 0 { 0 } else { self.window() });
     }
 
     /// An answer came, whatever it said, or none did.

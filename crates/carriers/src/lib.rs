@@ -21,6 +21,7 @@ mod queue;
 pub mod simulator;
 pub mod smpp;
 pub mod smsc;
+mod teller;
 
 /// A live line to a carrier, possibly several sessions wide.
 ///

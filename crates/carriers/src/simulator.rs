@@ -14,7 +14,8 @@ use tokio::time::sleep_until;
 
 use crate::handset::{Behaviour, THROTTLED_TIMES, Told, handset};
 use crate::smpp::translate;
-use crate::{Ack, Answer, Connection, Event, Outcome, Report, Submission};
+use crate::teller::Teller;
+use crate::{Ack, Connection, Event, Outcome, Report, Submission};
 
 /// How much may be due at once; beyond that submissions are put off, as a full carrier does.
 const DUE_MAX: usize = 2_000_000;
@@ -53,14 +54,13 @@ impl Settings {
 
 /// Starts the simulator. Must be called within a tokio runtime.
 pub fn connect(settings: Settings, events: UnboundedSender<Event>) -> Arc<dyn Connection> {
-    let carrier: Arc<str> = Arc::from(settings.name.as_str());
     let (submissions, arriving) = mpsc::unbounded_channel();
     let closing = watch::Sender::new(false);
-    let _ = events.send(Event::Room { carrier: carrier.clone(), slots: settings.window.max(1) });
+    let teller = Teller { name: Arc::from(settings.name.as_str()), events };
+    teller.slots(settings.window.max(1));
     let (ack_sender, acks) = mpsc::unbounded_channel();
     let simulator = Simulator {
-        carrier: carrier.clone(),
-        events: events.clone(),
+        teller: teller.clone(),
         settings,
         due: BinaryHeap::new(),
         order: 0,
@@ -73,14 +73,13 @@ pub fn connect(settings: Settings, events: UnboundedSender<Event>) -> Arc<dyn Co
         ack_sender,
     };
     tokio::spawn(simulator.run(arriving, acks, closing.subscribe()));
-    Arc::new(Handle { carrier, submissions, closing, events })
+    Arc::new(Handle { teller, submissions, closing })
 }
 
 struct Handle {
-    carrier: Arc<str>,
+    teller: Teller,
     submissions: UnboundedSender<Submission>,
     closing: watch::Sender<bool>,
-    events: UnboundedSender<Event>,
 }
 
 impl Connection for Handle {
@@ -90,9 +89,7 @@ impl Connection for Handle {
 
     fn submit(&self, submission: Submission) {
         if let Err(mpsc::error::SendError(submission)) = self.submissions.send(submission) {
-            let (message, part) = (submission.message, submission.part);
-            let answer = Answer { carrier: self.carrier.clone(), message, part, outcome: Outcome::NotSent };
-            let _ = self.events.send(Event::Answer(answer));
+            self.teller.not_sent([submission]);
         }
     }
 
@@ -102,8 +99,7 @@ impl Connection for Handle {
 }
 
 struct Simulator {
-    carrier: Arc<str>,
-    events: UnboundedSender<Event>,
+    teller: Teller,
     settings: Settings,
     due: BinaryHeap<Reverse<Due>>,
     order: u64,
@@ -220,16 +216,11 @@ impl Simulator {
     fn fire(&mut self, now: Instant) {
         while self.due.peek().is_some_and(|Reverse(due)| due.at <= now) {
             match self.due.pop().map(|Reverse(due)| due.what) {
-                Some(What::Answer { message, part, outcome }) => self.answer(message, part, outcome),
+                Some(What::Answer { message, part, outcome }) => self.teller.answer(message, part, outcome),
                 Some(What::Report(tale)) => self.tell(tale, now),
                 None => {}
             }
         }
-    }
-
-    fn answer(&self, message: MessageId, part: u8, outcome: Outcome) {
-        let answer = Answer { carrier: self.carrier.clone(), message, part, outcome };
-        let _ = self.events.send(Event::Answer(answer));
     }
 
     fn tell(&mut self, tale: Tale, now: Instant) {
@@ -239,7 +230,7 @@ impl Simulator {
         self.told.push_back((now, number));
         let (state, error, _) = tale.told;
         let report = Report {
-            carrier: self.carrier.clone(),
+            carrier: self.teller.name.clone(),
             remote_id: id_text(tale.id),
             recipient: Some(tale.recipient),
             state: translate::state(state),
@@ -247,7 +238,7 @@ impl Simulator {
             error: (error != "000").then(|| error.to_owned()),
             ack: Ack::to(self.ack_sender.clone(), number),
         };
-        let _ = self.events.send(Event::Report(report));
+        self.teller.tell(Event::Report(report));
     }
 
     /// Gives reports again that were not stored in time.
@@ -266,14 +257,14 @@ impl Simulator {
 
     /// Answers everything that is still to be answered; reports are given up.
     async fn end(mut self, mut arriving: UnboundedReceiver<Submission>) {
-        let _ = self.events.send(Event::Room { carrier: self.carrier.clone(), slots: 0 });
+        self.teller.slots(0);
         arriving.close();
         while let Some(submission) = arriving.recv().await {
-            self.answer(submission.message, submission.part, Outcome::NotSent);
+            self.teller.answer(submission.message, submission.part, Outcome::NotSent);
         }
         for Reverse(due) in std::mem::take(&mut self.due).into_sorted_vec().into_iter().rev() {
             if let What::Answer { message, part, outcome } = due.what {
-                self.answer(message, part, outcome);
+                self.teller.answer(message, part, outcome);
             }
         }
     }

@@ -2,17 +2,18 @@
 //! and one rate. Here is what they share; one session's life is in [`session`], what is said in
 //! PDUs in [`translate`].
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use domain::carrier::IdSpelling;
-use domain::id::MessageId;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::pace::Pace;
 use crate::queue::Queue;
-use crate::{Answer, Connection, Event, Outcome, Submission};
+use crate::teller::Teller;
+use crate::{Connection, Event, Submission};
 
 mod session;
 pub(crate) mod translate;
@@ -83,8 +84,7 @@ impl Settings {
 /// connection is dropped. Must be called within a tokio runtime.
 pub fn connect(settings: Settings, events: UnboundedSender<Event>) -> Arc<dyn Connection> {
     let line = Arc::new(Line {
-        name: Arc::from(settings.name.as_str()),
-        events,
+        teller: Teller { name: Arc::from(settings.name.as_str()), events },
         queue: Queue::new(),
         pace: Mutex::new(Pace::new(settings.rate, Instant::now())),
         closing: watch::Sender::new(false),
@@ -98,12 +98,18 @@ pub fn connect(settings: Settings, events: UnboundedSender<Event>) -> Arc<dyn Co
 
 /// What the sessions of a carrier share.
 struct Line {
-    name: Arc<str>,
+    teller: Teller,
     settings: Settings,
-    events: UnboundedSender<Event>,
     queue: Queue<Submission>,
     pace: Mutex<Pace>,
     closing: watch::Sender<bool>,
+}
+
+impl Deref for Line {
+    type Target = Teller;
+    fn deref(&self) -> &Teller {
+        &self.teller
+    }
 }
 
 impl Line {
@@ -111,17 +117,8 @@ impl Line {
         self.settings.window.clamp(1, 10_000)
     }
 
-    fn tell(&self, event: Event) {
-        // Nobody listens any more only when the whole program ends.
-        let _ = self.events.send(event);
-    }
-
-    fn answer(&self, message: MessageId, part: u8, outcome: Outcome) {
-        self.tell(Event::Answer(Answer { carrier: self.name.clone(), message, part, outcome }));
-    }
-
     fn room(&self, sessions: usize) {
-        self.tell(Event::Room { carrier: self.name.clone(), slots: sessions * self.window() });
+        self.slots(sessions * self.window());
     }
 
     /// A session is bound.
@@ -133,12 +130,6 @@ impl Line {
     fn leave(&self) {
         let left = self.queue.leave(|sessions| self.room(sessions));
         self.not_sent(left);
-    }
-
-    fn not_sent(&self, submissions: impl IntoIterator<Item = Submission>) {
-        for submission in submissions {
-            self.answer(submission.message, submission.part, Outcome::NotSent);
-        }
     }
 
     fn with_pace<T>(&self, act: impl FnOnce(&mut Pace) -> T) -> T {

@@ -663,12 +663,12 @@ mod tests {
     use crate::pace::Pace;
     use crate::queue::Queue;
     use crate::smpp::Settings;
+    use crate::teller::Teller;
 
     fn line() -> (Line, UnboundedReceiver<Event>) {
         let (events, received) = mpsc::unbounded_channel();
         let line = Line {
-            name: Arc::from("alpha"),
-            events,
+            teller: Teller { name: Arc::from("alpha"), events },
             queue: Queue::new(),
             pace: Mutex::new(Pace::new(0, Instant::now())),
             closing: watch::Sender::new(false),
