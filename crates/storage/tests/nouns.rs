@@ -10,7 +10,7 @@ use domain::account::{AccountState, AutoTransfer, Email};
 use domain::credits::Credits;
 use domain::id::{AccountId, KeyId};
 use domain::key::{Key, Scope, Scopes};
-use domain::ledger::{Cause, CauseKind, Group, LedgerAccount, TransferCode};
+use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, TransferCode};
 use domain::moment::Moment;
 use domain::phone_number::Country;
 use domain::price::Destination;
@@ -229,6 +229,36 @@ async fn a_cause_is_booked_once_and_never_with_other_content() {
         tx.commit().await.unwrap();
         let mut conn = database.db.read().await.unwrap();
         assert_eq!(ledger::balance(&mut conn, owner.id).await.unwrap().0, Credits(5));
+    }
+}
+
+/// The server has the commit in hand before we hear what came of the statements before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_to_a_wallet_that_is_not_there_breaks_its_whole_transaction() {
+    for database in testing::engines().await {
+        let mut tx = database.db.begin().await.unwrap();
+        let owner = account(&mut tx, None, "a@example.com").await;
+        tx.commit().await.unwrap();
+        let nobody = AccountId(owner.id.0 + 1);
+        let group = |to: AccountId| Group {
+            cause: Cause { kind: CauseKind::Request, id: to.0 },
+            postings: vec![posting(LedgerAccount::PaymentClearing, wallet(to), 5, TransferCode::Grant)],
+            actor: "operator".into(),
+            reference: String::new(),
+        };
+        let mut tx = database.db.begin().await.unwrap();
+        let mut book = Book::default();
+        ledger::lock(&mut tx, &mut book, [owner.id]).await.unwrap();
+        book.load(wallet(nobody).id(), Credits::ZERO, Some(Credits::ZERO));
+        let groups = [group(owner.id), group(nobody)];
+        groups.iter().for_each(|group| book.post(&group.postings).unwrap());
+        let posted = ledger::post(&mut tx, &book, &groups, 9_000_000, NOW).await;
+        let refused = if posted.is_ok() { tx.commit().await } else { posted };
+        assert!(matches!(refused, Err(storage::Error::Fault(_))), "{refused:?}");
+        let mut conn = database.db.read().await.unwrap();
+        assert_eq!(ledger::balance(&mut conn, owner.id).await.unwrap().0, Credits::ZERO);
+        let stored = "select count(*) from transfers where id >= 9000000";
+        assert_eq!(conn.number(stored, &[]).await.unwrap(), 0);
     }
 }
 

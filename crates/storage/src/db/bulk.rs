@@ -84,8 +84,9 @@ impl Bulk {
         Bulk { shape: Shape::Select { columns, sqlite, postgres }, texts: OnceLock::new() }
     }
 
-    pub(super) fn not_each(rows: usize, changed: u64) -> super::Error {
-        super::Error::Fault(format!("{rows} rows were to be changed and {changed} were"))
+    /// A row that was to be changed is not there.
+    pub(super) fn not_each() -> super::Error {
+        super::Error::Fault("a row that was to be changed is not there".to_owned())
     }
 
     pub(super) fn width(&self) -> usize {

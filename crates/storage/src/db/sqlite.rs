@@ -179,9 +179,9 @@ impl Line {
         let mut statement = self.connection.prepare_cached(&bulk.texts().sqlite).map_err(of)?;
         for row in cells.chunks_exact(bulk.width()) {
             bind_in_order(&mut statement, row)?;
-            let changed = statement.raw_execute().map_err(of)? as u64;
+            let changed = statement.raw_execute().map_err(of)?;
             if each && changed != 1 {
-                return Err(Bulk::not_each(1, changed));
+                return Err(Bulk::not_each());
             }
         }
         Ok(())
