@@ -151,8 +151,16 @@ fn overall(messages: &[SentMessage]) -> Code {
     }
 }
 
+/// The digits of the number; what is no number at all is told as it was written.
 fn recipient(message: &SentMessage) -> String {
-    message.recipient.map_or_else(|| message.written.clone(), |number| number.to_string())
+    if let Some(number) = message.recipient {
+        return number.to_string();
+    }
+    let written = message.written.strip_prefix("tel:").unwrap_or(&message.written);
+    let punctuation = |c: char| matches!(c, '+' | ' ' | '-' | '(' | ')' | '.' | '/');
+    let digits: String = written.chars().filter(|c| !punctuation(*c)).collect();
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if is_number { digits } else { message.written.clone() }
 }
 
 fn json(sent: &Sent, label: Option<&Label>, rehearsal: bool) -> Reply {

@@ -1,5 +1,6 @@
 //! `/api/status`: what became of messages.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use axum::extract::State;
@@ -21,7 +22,7 @@ const IDS_MAX: usize = 1000;
 /// The word on one message.
 #[derive(Serialize)]
 struct Status<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     status: Option<&'static str>,
     status_time: Option<String>,
 }
@@ -52,7 +53,8 @@ async fn status(asked: &Asked<'_>) -> Result<Reply, ApiError> {
         let status = |(given, id): (_, &Option<MessageId>)| {
             let word = fate(id).and_then(Fate::word);
             Status {
-                id: given,
+                // As the id is written, however it was asked for: some clients write exponents.
+                id: id.map_or(Cow::Borrowed(given), |id| Cow::Owned(id.to_string())),
                 status: word.map(|(w, _)| w.as_str()),
                 status_time: word.map(|(_, at)| millis(at, zone)),
             }

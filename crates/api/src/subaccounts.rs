@@ -84,7 +84,9 @@ impl Subaccount {
 impl From<Line> for Subaccount {
     fn from(line: Line) -> Subaccount {
         let balance = line.wallet.checked_add(line.promo).unwrap_or(line.wallet);
-        Subaccount::of(line.account, balance, line.usage)
+        // Clients that list read a text; only the answer to a creation may have nothing.
+        let name = line.account.name().to_owned();
+        Subaccount { company: Some(name), ..Subaccount::of(line.account, balance, line.usage) }
     }
 }
 
@@ -195,6 +197,8 @@ fn may_change(asked: &Asked<'_>) -> Result<(), String> {
     }
 }
 
+const SANDBOX: &str = "This is a sandbox key; it changes no account and moves no credit";
+
 async fn created(asked: &Asked<'_>) -> Changed {
     if let Err(why) = may_change(asked) {
         return refused(why);
@@ -207,6 +211,9 @@ async fn created(asked: &Asked<'_>) -> Changed {
     let Some(owner) = parameters.text("name") else {
         return refused("Please provide the first and last name of the owner");
     };
+    if asked.caller.key.sandbox {
+        return refused(SANDBOX);
+    }
     let new = NewAccount {
         company: parameters.text("company").map(str::to_owned),
         owner: owner.to_owned(),
@@ -232,6 +239,9 @@ async fn updated(asked: &Asked<'_>) -> Changed {
     if threshold < Credits::ZERO || amount < Credits::ZERO {
         return refused(INVALID_AMOUNT);
     }
+    if asked.caller.key.sandbox {
+        return refused(SANDBOX);
+    }
     // Ceilings are not of this interface; those that are set stay.
     let before = account.auto_transfer;
     let rule = AutoTransfer {
@@ -256,7 +266,7 @@ async fn transferred(asked: &Asked<'_>) -> Changed {
         return refused(why);
     }
     if asked.caller.key.sandbox {
-        return refused("This is a sandbox key; it moves no credit");
+        return refused(SANDBOX);
     }
     let key = asked
         .call
@@ -284,6 +294,9 @@ async fn removed(asked: &Asked<'_>) -> Changed {
     let Some(account) = below(asked).await? else { return refused(NOT_FOUND) };
     if let Err(why) = may_change(asked) {
         return refused(why);
+    }
+    if asked.caller.key.sandbox {
+        return refused(SANDBOX);
     }
     let actor = asked.caller.actor();
     match accounts::close(&asked.api.gateway, account.id, When::AtOnce, "deleted by the API", &actor).await {

@@ -106,6 +106,12 @@ pub struct Set {
     /// How many messages one number may get a day; 0 is no limit
     #[arg(long, value_name = "COUNT", group = "what", value_parser = clap::value_parser!(i64).range(0..))]
     recipient_day_max: Option<i64>,
+    /// Whether requests must be signed
+    #[arg(long, value_name = "BOOL", group = "what")]
+    signed_only: Option<bool>,
+    /// Replace the key that requests are signed with; the old one no longer works
+    #[arg(long, group = "what")]
+    new_signing_key: bool,
 }
 
 /// Whom to stop.
@@ -181,6 +187,10 @@ impl Create {
             credits,
         };
         let account = accounts::create(base, &new, OPERATOR).await.map_err(create_refused)?;
+        settings.signature_required = self.signed_only.unwrap_or(settings.signature_required);
+        if self.new_signing_key {
+            settings.signing_key = accounts::signing_key(&mut rand::rng());
+        }
         if let Some(line) = self.credit_line {
             gateway::credits::set_credit_line(base, account.id, line).await.map_err(rule_refused)?;
         }
@@ -239,6 +249,10 @@ impl Set {
         }
         settings.reload_lock = self.reload_lock.unwrap_or(settings.reload_lock);
         settings.recipient_day_max = self.recipient_day_max.unwrap_or(settings.recipient_day_max);
+        settings.signature_required = self.signed_only.unwrap_or(settings.signature_required);
+        if self.new_signing_key {
+            settings.signing_key = accounts::signing_key(&mut rand::rng());
+        }
         if let Some(line) = self.credit_line {
             gateway::credits::set_credit_line(base, account.id, line).await.map_err(rule_refused)?;
         }
@@ -388,6 +402,8 @@ async fn show(base: &Base, id: AccountId, common: &Common) -> Result<()> {
     object["default_country"] = json!(account.settings.default_country);
     object["reload_lock"] = json!(account.settings.reload_lock);
     object["recipient_day_max"] = json!(account.settings.recipient_day_max);
+    object["signing_key"] = json!(account.settings.signing_key);
+    object["signed_only"] = json!(account.settings.signature_required);
     object["subaccounts"] = json!(children.iter().map(|c| c.id.0).collect::<Vec<_>>());
     object["keys"] = json!(working);
 

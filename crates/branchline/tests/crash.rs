@@ -165,7 +165,9 @@ async fn client(
         // Every seventh request is for several recipients, every fifth text is long.
         let first = next.fetch_add(5, Ordering::SeqCst);
         let count = if first.is_multiple_of(7) { 5 } else { 1 };
-        let numbers: Vec<String> = (0..count).map(|n| (4_915_100_000_000 + first + n).to_string()).collect();
+        // Their ends are never those by which the simulator does something else than deliver.
+        let numbers: Vec<String> =
+            (0..count).map(|n| ((49_151_000_000 + first + n) * 100).to_string()).collect();
         let text =
             if first.is_multiple_of(25) { format!("{first} ").repeat(60) } else { format!("number {first}") };
         let body = serde_json::json!({ "to": numbers.join(","), "text": text, "from": "CRASH" });

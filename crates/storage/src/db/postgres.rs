@@ -3,6 +3,8 @@
 //! ours costs few journeys.
 
 use std::error::Error as _;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
@@ -10,7 +12,7 @@ use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Statement};
 
 use super::{Bulk, Cell, Error, Kind, Result, Row, Value};
 
@@ -21,6 +23,9 @@ const WRITERS_MAX: usize = 8;
 
 /// A server whose default is weaker must not weaken what we promise.
 const ALWAYS: &str = "-c synchronous_commit=on -c jit=off";
+/// Nobody waits for ever: not for a lock that somebody forgot, and the server not for a transaction whose
+/// client has vanished.
+const PATIENCE: &str = "-c lock_timeout=15s -c idle_in_transaction_session_timeout=60s";
 /// What is written is found by its key. A plan that was made while a table was still empty would read
 /// all of it ever after, and to plan anew each time costs as much as the work itself.
 const BY_KEY: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off \
@@ -38,16 +43,18 @@ impl Server {
             .parse()
             .map_err(|e| Error::Unsupported(format!("the database address cannot be read: {e}")))?;
         config.application_name("branchline");
-        config.connect_timeout(std::time::Duration::from_secs(10));
+        config.connect_timeout(Duration::from_secs(10));
+        // A server that vanished without a word is gone after this.
+        config.tcp_user_timeout(Duration::from_secs(15)).keepalives_idle(Duration::from_secs(15));
         let readers = pool(&config, ALWAYS, READERS_MAX)?;
-        let writers = pool(&config, &format!("{ALWAYS} {BY_KEY}"), WRITERS_MAX)?;
+        let writers = pool(&config, &format!("{ALWAYS} {PATIENCE} {BY_KEY}"), WRITERS_MAX)?;
         Ok(Server { config, readers, writers })
     }
 
     /// The same server through connections of its own.
     pub fn apart(&self) -> Result<Server> {
         let readers = self.readers.clone();
-        let writers = pool(&self.config, &format!("{ALWAYS} {BY_KEY}"), 2)?;
+        let writers = pool(&self.config, &format!("{ALWAYS} {PATIENCE} {BY_KEY}"), 2)?;
         Ok(Server { config: self.config.clone(), readers, writers })
     }
 
@@ -70,7 +77,7 @@ fn pool(config: &tokio_postgres::Config, options: &str, size: usize) -> Result<P
 
 async fn line(pool: &Pool) -> Result<Line> {
     let client = pool.get().await.map_err(|e| Error::Gone(chain(&e)))?;
-    Ok(Line { client, later: Vec::new() })
+    Ok(Line { client, later: Vec::new(), transaction: Arc::default() })
 }
 
 /// One connection.
@@ -78,6 +85,8 @@ pub struct Line {
     client: Object,
     /// What is to be sent before anything else.
     later: Vec<Later>,
+    /// The server's number of the transaction, once it has begun there.
+    transaction: Arc<OnceLock<String>>,
 }
 
 enum Later {
@@ -108,14 +117,23 @@ impl Combined {
 /// What is sent before something else.
 #[derive(Default)]
 struct Before {
-    begin: bool,
+    /// Where to note the number of the transaction that is to begin.
+    begin: Option<Arc<OnceLock<String>>>,
     combined: Vec<Combined>,
 }
 
 impl Before {
     async fn run(&self, client: &Client) -> Result<()> {
-        let begin =
-            async { if self.begin { client.batch_execute("begin").await.map_err(of) } else { Ok(()) } };
+        let begin = async {
+            let Some(number) = &self.begin else { return Ok(()) };
+            let said = client.simple_query("begin; select pg_current_xact_id()").await.map_err(of)?;
+            for message in said {
+                if let SimpleQueryMessage::Row(row) = message {
+                    let _ = number.set(row.get(0).unwrap_or_default().to_owned());
+                }
+            }
+            Ok(())
+        };
         let write = join_all(self.combined.iter().map(|combined| combined.run(client)));
         let (begun, written) = join(begin, write).await;
         begun.and(written.into_iter().collect())
@@ -124,7 +142,7 @@ impl Before {
     /// Sends what was put off and, right behind it, what is asked now. The first error counts: after it
     /// the server refuses whatever follows in the transaction.
     async fn and<T>(&self, client: &Client, last: impl Future<Output = Result<T>>) -> Result<T> {
-        if !self.begin && self.combined.is_empty() {
+        if self.begin.is_none() && self.combined.is_empty() {
             return last.await;
         }
         let (before, last) = join(self.run(client), last).await;
@@ -237,7 +255,7 @@ impl Line {
         let mut groups: Vec<Group> = Vec::new();
         for later in self.later.drain(..) {
             let Later::Bulk { bulk, columns, rows, each } = later else {
-                before.begin = true;
+                before.begin = Some(self.transaction.clone());
                 continue;
             };
             let joins = |group: &Group| group.parts.iter().all(|(part, _)| part.table() != bulk.table());
@@ -262,6 +280,7 @@ impl Line {
     }
 
     pub fn begin(&mut self) {
+        self.transaction = Arc::default();
         self.later.push(Later::Begin);
     }
 
@@ -270,7 +289,33 @@ impl Line {
             self.later.clear();
             return Ok(());
         }
-        self.script("commit").await
+        match (self.script("commit").await, self.transaction.get()) {
+            (Err(Error::Gone(why)), Some(number)) => self.fate(number, why).await,
+            (done, _) => done,
+        }
+    }
+
+    /// What became of a transaction whose commit was sent and not answered. Until the server says so
+    /// nobody can know, and whoever took a guess would do a thing twice or not at all; so this waits.
+    async fn fate(&self, number: &str, why: String) -> Result<()> {
+        tracing::warn!(why, "the answer to a commit was lost; the server is asked what became of it");
+        loop {
+            match self.status(number).await.as_deref() {
+                Ok("committed") => return Ok(()),
+                Ok("aborted" | "") => return Err(Error::Gone(why)),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the server does not say what became of a commit"),
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    async fn status(&self, number: &str) -> Result<String> {
+        let pool = Object::pool(&self.client).ok_or_else(|| Error::Gone("the pool is closed".to_owned()))?;
+        let other = line(&pool).await?;
+        let sql = "select coalesce(pg_xact_status($1::text::xid8), '')";
+        let row = other.client.query_one(sql, &[&number]).await.map_err(of)?;
+        row.try_get(0).map_err(of)
     }
 
     pub async fn bulk_queries(&mut self, asked: &[(&'static Bulk, &[Value<'_>])]) -> Result<Vec<Vec<Row>>> {

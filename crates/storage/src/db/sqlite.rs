@@ -2,7 +2,6 @@
 //! at every commit; it is moved to the file beside the writer, so that no commit waits for it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,15 +13,16 @@ use super::{Bulk, Cell, Conn, Error, Result, Row, Value};
 
 /// Readers kept open; further ones are opened when needed and closed after use.
 const READERS_MAX: usize = 8;
+/// How long a write waits for another program that writes.
+const BUSY: Duration = Duration::from_secs(20);
 /// A log of more pages than this is begun anew by the writer itself, which then waits for the disk. A
 /// log that is begun anew is written over, and syncs twice as fast as one that grows.
-const LOG_PAGES_MAX: u64 = 1_000;
+const LOG_PAGES_MAX: i64 = 1_000;
 
 pub struct Files {
     path: PathBuf,
     writer: Arc<tokio::sync::Mutex<Conn>>,
     readers: Mutex<Vec<Line>>,
-    log_pages: AtomicU64,
 }
 
 impl Files {
@@ -41,7 +41,7 @@ impl Files {
         }
         let set =
             |name: &str, value: &str| -> Result<()> { writer.pragma_update(None, name, value).map_err(of) };
-        writer.busy_timeout(Duration::from_secs(20)).map_err(of)?;
+        writer.busy_timeout(BUSY).map_err(of)?;
         set("journal_mode", "wal")?;
         set("synchronous", "full")?;
         set("foreign_keys", "on")?;
@@ -53,7 +53,6 @@ impl Files {
             path: path.to_owned(),
             writer: Arc::new(tokio::sync::Mutex::new(Conn::Sqlite(Line { connection: writer }))),
             readers: Mutex::default(),
-            log_pages: AtomicU64::new(0),
         })
     }
 
@@ -83,22 +82,28 @@ impl Files {
 
     pub async fn checkpoint(&self) -> Result<()> {
         let path = self.path.clone();
-        let moved = tokio::task::spawn_blocking(move || -> Result<u64> {
+        let moved = tokio::task::spawn_blocking(move || -> Result<(i64, i64)> {
             let connection = Connection::open(path).map_err(of)?;
             connection.busy_timeout(Duration::from_secs(5)).map_err(of)?;
-            let pages = |row: &rusqlite::Row<'_>| row.get::<_, i64>(1);
-            let pages = connection.query_row("pragma wal_checkpoint(passive)", [], pages).map_err(of)?;
+            let pages = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+            let pages = connection.query_row("pragma wal_checkpoint(passive)", [], pages).map_err(of);
             // Closing the last connection would checkpoint again and delete the log; the writer is
             // always open, so this one only closes.
-            Ok(u64::try_from(pages).unwrap_or(0))
+            pages
         });
-        let pages = moved.await.map_err(|e| Error::Fault(e.to_string()))??;
-        self.log_pages.store(pages, Ordering::Relaxed);
-        if pages > LOG_PAGES_MAX {
-            // Nearly all of it has just been moved, so the writer waits for the rest only.
+        let (pages, moved) = moved.await.map_err(|e| Error::Fault(e.to_string()))??;
+        // A reader that looks at an older state keeps the log from being begun anew; then it grows, and
+        // nobody waits for that reader.
+        if pages > LOG_PAGES_MAX && moved + LOG_PAGES_MAX / 2 > pages {
             let mut writer = self.writer().await;
             if let Conn::Sqlite(line) = &mut *writer {
-                line.query("pragma wal_checkpoint(restart)", &[])?;
+                line.connection.busy_timeout(Duration::ZERO).map_err(of)?;
+                let begun = line.query("pragma wal_checkpoint(restart)", &[]);
+                line.connection.busy_timeout(BUSY).map_err(of)?;
+                match begun {
+                    Ok(_) | Err(Error::Busy(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())
@@ -110,8 +115,9 @@ impl Files {
         }
         let line = self.reader()?;
         let mut copy = Connection::open(to).map_err(of)?;
+        // All in one step: between two, somebody else's write would have it begin again.
         rusqlite::backup::Backup::new(&line.connection, &mut copy)
-            .and_then(|backup| backup.run_to_completion(2048, Duration::from_millis(1), None))
+            .and_then(|backup| backup.step(-1))
             .map_err(of)?;
         self.give_back(line);
         Ok(())
