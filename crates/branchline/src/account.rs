@@ -177,6 +177,10 @@ impl Create {
             let message = format!("the credit line is {line}; it must not be below zero");
             return Err(Failure::field("bad_amount", "credit_line", message).into());
         }
+        if self.company.trim().is_empty() {
+            let message = "the name of the company is empty; give it one";
+            return Err(Failure::field("bad_name", "company", message).into());
+        }
         let sender = self.sender.as_deref().map(sender).transpose()?;
         let credits = self.credits.unwrap_or(Credits::ZERO);
         let new = NewAccount {
@@ -187,10 +191,6 @@ impl Create {
             credits,
         };
         let account = accounts::create(base, &new, OPERATOR).await.map_err(create_refused)?;
-        settings.signature_required = self.signed_only.unwrap_or(settings.signature_required);
-        if self.new_signing_key {
-            settings.signing_key = accounts::signing_key(&mut rand::rng());
-        }
         if let Some(line) = self.credit_line {
             gateway::credits::set_credit_line(base, account.id, line).await.map_err(rule_refused)?;
         }

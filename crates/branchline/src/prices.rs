@@ -1,5 +1,6 @@
 //! `branchline prices`: price lists in and out as CSV, and which account has which.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -7,7 +8,7 @@ use clap::{Args, Subcommand};
 use domain::id::AccountId;
 use gateway::prices::{self, AssignError, ImportError};
 use gateway::{Base, Clock};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use storage::prices::STANDARD;
 
 use crate::Common;
@@ -122,7 +123,7 @@ impl Export {
             Output::Words => print(&csv),
             Output::Json => {
                 let mut reader = csv::Reader::from_reader(csv.as_bytes());
-                let rows = reader.deserialize::<Map<String, Value>>().collect::<Result<Vec<_>, _>>()?;
+                let rows = reader.deserialize::<BTreeMap<String, String>>().collect::<Result<Vec<_>, _>>()?;
                 print(&format!(
                     "{}\n",
                     json!({ "list": self.list, "currency": base.rules.currency, "prices": rows })

@@ -107,7 +107,10 @@ pub async fn serve(
         let _ = told.wait_for(|stop| *stop).await;
     }));
     listening(&address);
-    stopping.await;
+    let lost = tokio::select! {
+        () = stopping => false,
+        () = gateway.lost() => true,
+    };
     tracing::info!("stopping");
     let end = async {
         stop.send_replace(true);
@@ -125,6 +128,11 @@ pub async fn serve(
         }
         // Nothing is lost by it: what was accepted is stored, and the next start goes on from there.
         Err(_) => tracing::warn!("not everything ended in time; the next start takes over"),
+    }
+    if lost {
+        let message = "this server was away from the database for too long and another one took its work over; \
+            start it again";
+        return Err(Failure::new("taken_over", message).into());
     }
     Ok(())
 }
@@ -174,6 +182,8 @@ pub fn signals() -> Result<impl Future<Output = ()>> {
 /// lines for people or, with `BRANCHLINE_LOG_FORMAT=json`, as one object a line.
 pub fn log(usual: &str) {
     let filter = std::env::var("BRANCHLINE_LOG").ok().filter(|f| !f.trim().is_empty());
+    // What PostgreSQL remarks on at every start is nobody's business.
+    let usual = &format!("{usual},tokio_postgres=warn");
     let filter = EnvFilter::try_new(filter.as_deref().unwrap_or(usual)).unwrap_or_else(|error| {
         eprintln!("branchline: BRANCHLINE_LOG: {error}; the log is as without it");
         EnvFilter::new(usual)

@@ -337,3 +337,17 @@ async fn check_lists_what_is_broken_and_ends_with_1() {
     assert_eq!(words.code, 1);
     assert!(words.out.contains("the books are broken") && words.err.is_empty(), "{words:?}");
 }
+
+#[test]
+fn an_accounts_requests_can_be_demanded_signed_and_its_key_renewed() {
+    let folder = Folder::new();
+    let main = folder.account("main", &[]);
+    let shown = folder.json(&["account", "show", &main]).object();
+    assert_eq!(shown["signed_only"], json!(false));
+    let key = shown["signing_key"].as_str().unwrap().to_owned();
+    assert!(key.len() >= 32, "{key}");
+    let set = folder.json(&["account", "set", &main, "--signed-only", "true", "--new-signing-key"]).object();
+    assert_eq!(set["signed_only"], json!(true));
+    assert_ne!(set["signing_key"], json!(key));
+    assert!(!folder.words(&["account", "show", &main]).out.contains(&key), "it is a secret");
+}

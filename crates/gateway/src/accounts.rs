@@ -128,7 +128,7 @@ pub enum CloseError {
     #[error("account {0} is closed already")]
     Closed(AccountId),
     /// There are accounts below it.
-    #[error("account {account} has {count} open accounts below it ({}); close those first", numbers(.children))]
+    #[error("account {account} has accounts below it that are open ({}); close those first", numbers(.children))]
     OpenChildren {
         /// Which.
         account: AccountId,
@@ -285,13 +285,21 @@ pub async fn effective_state(conn: &mut Conn, account: &Account) -> Result<Accou
     Ok(effective(account.path.iter().map(|id| states.get(id).copied().unwrap_or(AccountState::Closed))))
 }
 
+/// A reason, and who gave it.
+fn because(actor: &str, reason: &str) -> String {
+    match reason.trim() {
+        "" => actor.to_owned(),
+        reason => format!("{actor}: {reason}"),
+    }
+}
+
 /// Stops an account and those below it from sending. Its members can read the reason.
 pub async fn suspend(base: &Base, id: AccountId, reason: &str, actor: &str) -> Result<Account, StateError> {
     let reason = reason.trim();
     if reason.is_empty() {
         return Err(StateError::NoReason(id));
     }
-    let reason = format!("{actor}: {reason}");
+    let reason = because(actor, reason);
     let may = |state| matches!(state, AccountState::Active | AccountState::Suspended);
     change_state(base, id, AccountState::Suspended, Some(&reason), "suspended", may).await
 }
@@ -374,7 +382,7 @@ async fn begin_closing(base: &Base, id: AccountId, reason: &str, actor: &str) ->
     ledger::lock(&mut tx, &mut Book::default(), [id]).await?;
     let mut account = closable(&mut tx, id, |child| child < AccountState::Closing).await?;
     if account.state != AccountState::Closing {
-        let reason = format!("{actor}: {}", reason.trim());
+        let reason = because(actor, reason);
         accounts::set_state(&mut tx, id, AccountState::Closing, Some(&reason), now).await?;
         account.state = AccountState::Closing;
         account.state_reason = Some(reason);
@@ -435,7 +443,7 @@ async fn close_now(
             _ => {}
         }
     }
-    let reason = format!("{actor}: {}", reason.trim());
+    let reason = because(actor, reason);
     accounts::set_state(&mut tx, id, AccountState::Closed, Some(&reason), now).await?;
     tx.commit().await?;
     account.state = AccountState::Closed;

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::id::NodeId;
@@ -53,6 +54,8 @@ pub(crate) struct Writer {
     pub early_possible: bool,
     /// Entries that could not be stored yet.
     pub pending: VecDeque<Entry>,
+    /// Whether the last batch could not be stored, for those who ask whether we are ready.
+    pub unwritable: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -117,7 +120,10 @@ impl Writer {
         let (mut requests, mut entries) = (requests, entries);
         for attempt in 0..TRIES {
             match self.together(&mut requests, &mut entries).await {
-                Ok(()) => return,
+                Ok(()) => {
+                    self.unwritable.store(false, Ordering::Relaxed);
+                    return;
+                }
                 Err(error @ (Error::Busy(_) | Error::Gone(_))) if attempt + 1 < TRIES => {
                     tracing::warn!(%error, attempt, "a batch met others in the way and is tried again");
                     tokio::time::sleep(Duration::from_millis(5 << attempt)).await;
@@ -138,7 +144,12 @@ impl Writer {
             for request in requests {
                 let _ = request.reply.send(Err(SendRefused::Storage(error.clone())));
             }
-            if error.retryable() {
+            if !error.retryable() {
+                // It cannot be stored, ever; its places are free all the same.
+                let freed: Vec<_> = entries.iter().flat_map(Entry::slots).collect();
+                self.dispatcher.free(&freed);
+            } else {
+                self.unwritable.store(true, Ordering::Relaxed);
                 // Carriers' words must not be lost: they wait until the books can be written.
                 self.pending.extend(entries);
                 tokio::time::sleep(Duration::from_millis(200)).await;

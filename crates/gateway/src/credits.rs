@@ -185,7 +185,6 @@ async fn grant_once(base: &Base, grant: &Grant, actor: &str) -> Result<Done, Tra
     let now = base.clock.now();
     let mut tx = base.db.begin().await?;
     ledger::lock(&mut tx, &mut Book::default(), [account]).await?;
-    let to = open_account(&mut tx, account).await?;
     let until = grant.promo_until.map_or(0, |at| at.0);
     let content =
         format!("grant account={account} amount={} promo_until={until} reason={}", amount.0, grant.reason);
@@ -194,6 +193,7 @@ async fn grant_once(base: &Base, grant: &Grant, actor: &str) -> Result<Done, Tra
         Asked::Now(request) => request,
         Asked::Before(done) => return Ok(done),
     };
+    let to = open_account(&mut tx, account).await?;
     let posting = match grant.promo_until {
         Some(until) if until <= now => return Err(TransferError::Ended),
         Some(_) => Posting {

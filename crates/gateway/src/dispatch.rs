@@ -396,6 +396,15 @@ impl Dispatcher {
         self.ask_for_more(&state);
     }
 
+    /// Places are free without anything having been stored.
+    pub(crate) fn free(&self, slots: &[Slots]) {
+        let mut state = self.lock();
+        for slot in slots {
+            state.carriers[slot.carrier].give(slot.root, slot.count);
+        }
+        self.pump(&mut state);
+    }
+
     /// The batch was not stored: nothing of it is sent, and what waited waits on.
     pub(crate) fn rolled_back(&self, plan: Plan) {
         let mut state = self.lock();
@@ -565,9 +574,18 @@ impl Dispatcher {
 
     fn carrier_for(&self, state: &State, waiting: &Waiting) -> Option<usize> {
         let index = |name: &str| state.carriers.iter().position(|c| &*c.name == name);
-        // Parts of a message go the way its first ones went, so that the handset can join them.
         let country = Country::parse(&waiting.country);
         let up = |name: &str| index(name).is_some_and(|i| state.carriers[i].room > 0);
+        if !waiting.taken.is_empty() {
+            // The other parts go by a carrier that sends parts, so that the handset can join them; only
+            // where there is none, the whole message goes once more.
+            let splits =
+                |route: &&Route| index(&route.carrier).is_some_and(|i| state.carriers[i].connection.splits());
+            let routes: Vec<Route> = self.routes.iter().filter(splits).cloned().collect();
+            if let Some(route) = route::choose(&routes, country, up) {
+                return index(&route.carrier);
+            }
+        }
         route::choose(&self.routes, country, up).and_then(|r| index(&r.carrier))
     }
 
@@ -803,8 +821,10 @@ impl State {
 
     /// The parts of a message that a line is to be given, in order.
     fn parts_of(&self, carrier: usize, waiting: &Waiting) -> VecDeque<u8> {
-        let count = if self.carriers[carrier].connection.splits() { waiting.segments } else { 1 };
-        (0..count).filter(|part| !waiting.taken.contains(part)).collect()
+        if !self.carriers[carrier].connection.splits() {
+            return VecDeque::from([0]);
+        }
+        (0..waiting.segments).filter(|part| !waiting.taken.contains(part)).collect()
     }
 
     /// Whether a new message may pass by the queue: nobody waits, and all of it fits.

@@ -12,7 +12,7 @@ use domain::id::{MessageId, NodeId};
 use domain::message::WhenLost;
 use domain::route::Route;
 use storage::{Error, Result, jobs, nodes, outbox, reports, segments};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accept::{SendRefused, SendRequest, Sent, draft};
@@ -49,7 +49,10 @@ struct Inner {
     requests: mpsc::Sender<Request>,
     entries: mpsc::UnboundedSender<Entry>,
     stopping: AtomicBool,
-    lost: AtomicBool,
+    /// Whether another node has taken this one's work over.
+    lost: watch::Sender<bool>,
+    /// Whether the last batch could not be stored.
+    unwritable: Arc<AtomicBool>,
     workers: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -79,7 +82,8 @@ impl Gateway {
             requests,
             entries,
             stopping: AtomicBool::new(false),
-            lost: AtomicBool::new(false),
+            lost: watch::Sender::new(false),
+            unwritable: Arc::default(),
             workers: std::sync::Mutex::default(),
         };
         let gateway = Gateway { base, inner: Arc::new(inner) };
@@ -108,6 +112,7 @@ impl Gateway {
                 transfer_ids: Ids::default(),
                 early_possible,
                 pending: Default::default(),
+                unwritable: gateway.inner.unwritable.clone(),
             })
         };
         if gateway.db.is_shared() {
@@ -120,6 +125,10 @@ impl Gateway {
         gateway.work(gateway.clone().refill());
         gateway.work(gateway.clone().every_tick());
         gateway.work(gateway.clone().every_second());
+        gateway.work(gateway.clone().when_due());
+        if gateway.db.is_shared() {
+            gateway.work(gateway.clone().keep_lease());
+        }
         Ok(gateway)
     }
 
@@ -158,7 +167,7 @@ impl Gateway {
         let dispatcher = &self.inner.dispatcher;
         let drafts = draft(&self.base, |country| dispatcher.leads_to(country), account, request).await?;
         let (reply, answer) = oneshot::channel();
-        if self.inner.stopping.load(Ordering::Relaxed) || self.inner.lost.load(Ordering::Relaxed) {
+        if self.inner.stopping.load(Ordering::Relaxed) || *self.inner.lost.borrow() {
             return Err(SendRefused::Busy);
         }
         self.inner.requests.try_send(Request { drafts, reply }).map_err(|_| SendRefused::Busy)?;
@@ -207,10 +216,18 @@ impl Gateway {
         answer.await.map_err(|_| gone())?
     }
 
+    /// Waits until another node has taken over this one's work, because it was away too long. Then
+    /// nothing is accepted any more: the process is to end, and may be started again.
+    pub async fn lost(&self) {
+        // The sender lives as long as we do.
+        let _ = self.inner.lost.subscribe().wait_for(|lost| *lost).await;
+    }
+
     /// Whether requests are accepted.
     pub fn ready(&self) -> bool {
         !self.inner.stopping.load(Ordering::Relaxed)
-            && !self.inner.lost.load(Ordering::Relaxed)
+            && !*self.inner.lost.borrow()
+            && !self.inner.unwritable.load(Ordering::Relaxed)
             && !self.inner.requests.is_closed()
     }
 
@@ -264,8 +281,7 @@ impl Gateway {
     async fn take_over(&self) -> Result<()> {
         loop {
             let mut tx = self.db.begin().await?;
-            let alive = nodes::alive(&mut tx).await?;
-            let left = outbox::left_behind(&mut tx, &alive, STEP).await?;
+            let left = outbox::left_behind(&mut tx, STEP).await?;
             if left.is_empty() {
                 tx.commit().await?;
                 break;
@@ -301,10 +317,7 @@ impl Gateway {
                 });
             }
         }
-        for key in outbox::waiting_trees(&mut *self.db.read().await?).await? {
-            self.inner.dispatcher.note_backlog(key);
-        }
-        Ok(())
+        self.note_what_waits().await
     }
 
     /// Brings messages from the outbox into memory as there is room for them.
@@ -360,34 +373,70 @@ impl Gateway {
         }
     }
 
+    /// Renews the lease, whatever else there is to do, and looks for nodes whose lease has ended.
+    async fn keep_lease(self) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(2));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut turn = 0_u32;
+        loop {
+            ticks.tick().await;
+            turn = turn.wrapping_add(1);
+            match self.renew(turn).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::error!("this node was away too long and its work was taken over; it ends");
+                    self.inner.dispatcher.close();
+                    self.inner.lost.send_replace(true);
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "the lease could not be renewed; tried again"),
+            }
+        }
+    }
+
+    async fn renew(&self, turn: u32) -> Result<bool> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let ours = nodes::renew(&mut tx, self.inner.node, now).await?;
+        let died = nodes::bury(&mut tx, now).await?;
+        tx.commit().await?;
+        if !ours {
+            return Ok(false);
+        }
+        self.inner.dispatcher.may_until(now.after(nodes::LEASE));
+        // Whoever buried a node may itself have died before it took over its work.
+        if died || turn.is_multiple_of(15) {
+            self.take_over().await?;
+        }
+        Ok(true)
+    }
+
+    /// Sends what was scheduled when its time comes.
+    async fn when_due(self) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.send_what_is_due().await {
+                tracing::warn!(%error, "scheduled messages could not be sent; tried again in a second");
+            }
+        }
+    }
+
     async fn housekeeping(&self, turn: u32) -> Result<()> {
         self.base.refresh().await?;
         self.db.checkpoint().await?;
-        self.send_what_is_due().await?;
         let now = self.clock.now();
-        if self.db.is_shared() && turn.is_multiple_of(2) {
+        if self.inner.unwritable.load(Ordering::Relaxed) {
+            // Perhaps nobody asks for anything while we are not ready, so we ask ourselves.
             let mut tx = self.db.begin().await?;
-            let ours = nodes::renew(&mut tx, self.inner.node, now).await?;
-            let died = nodes::bury(&mut tx, now).await?;
+            nodes::renew(&mut tx, self.inner.node, now).await?;
             tx.commit().await?;
-            if !ours {
-                if !self.inner.lost.swap(true, Ordering::SeqCst) {
-                    tracing::error!("this node was away too long and its work was taken over; restart it");
-                    self.inner.dispatcher.close();
-                }
-                return Ok(());
-            }
-            self.inner.dispatcher.may_until(now.after(nodes::LEASE));
-            // Whoever buried a node may itself have died before it took over its work.
-            if died || turn.is_multiple_of(30) {
-                self.take_over().await?;
-            }
+            self.inner.unwritable.store(false, Ordering::Relaxed);
         }
         if turn.is_multiple_of(30) {
             self.retry_refunds().await?;
-            for key in outbox::waiting_trees(&mut *self.db.read().await?).await? {
-                self.inner.dispatcher.note_backlog(key);
-            }
+            self.note_what_waits().await?;
         }
         if self.db.is_shared() && turn.is_multiple_of(5) {
             let met = reports::met(&mut *self.db.read().await?, now.before(MEETING)).await?;
@@ -418,10 +467,10 @@ impl Gateway {
     /// Scheduled messages whose time has come go into the outbox proper; those of an account that
     /// may not send now are put off.
     async fn send_what_is_due(&self) -> Result<()> {
-        loop {
+        for step in 0.. {
             let now = self.clock.now();
             let due = outbox::due(&mut *self.db.read().await?, now, STEP).await?;
-            if due.is_empty() {
+            if due.is_empty() && step == 0 {
                 return Ok(());
             }
             let (mut ready, mut waiting) = (Vec::new(), Vec::new());
@@ -435,13 +484,23 @@ impl Gateway {
             outbox::set_due(&mut tx, &ready, None).await?;
             outbox::set_due(&mut tx, &waiting, Some(now.after(SUSPENDED_PAUSE))).await?;
             tx.commit().await?;
-            for key in outbox::waiting_trees(&mut *self.db.read().await?).await? {
-                self.inner.dispatcher.note_backlog(key);
+            // To find the trees takes as long as what waits, so not at every step.
+            let last = (due.len() as i64) < STEP;
+            if last || step % 16 == 0 {
+                self.note_what_waits().await?;
             }
-            if (due.len() as i64) < STEP {
-                return Ok(());
+            if last {
+                break;
             }
         }
+        Ok(())
+    }
+
+    async fn note_what_waits(&self) -> Result<()> {
+        for key in outbox::waiting_trees(&mut *self.db.read().await?).await? {
+            self.inner.dispatcher.note_backlog(key);
+        }
+        Ok(())
     }
 }
 

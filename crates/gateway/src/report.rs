@@ -94,6 +94,15 @@ impl Entry {
         matches!(self, Entry::Failed { .. } | Entry::Cancel { .. } | Entry::Refund(_))
     }
 
+    /// The places that are free once it is stored.
+    pub fn slots(&self) -> Option<Slots> {
+        match self {
+            Entry::Taken { slots, .. } => Some(*slots),
+            Entry::Failed { slots, .. } => *slots,
+            _ => None,
+        }
+    }
+
     /// The segment as it will be stored, if one was taken.
     fn taken(&self) -> Option<Stored> {
         let Entry::Taken { message, part, carrier, remote_id, .. } = self else { return None };

@@ -324,3 +324,41 @@ async fn what_a_broken_batch_had_promised_a_place_waits_on_and_goes_once() {
     sound(&base).await;
     gateway.stop().await;
 }
+
+/// The parts of one message go by carriers that send parts: what is left of it waits for one, also when
+/// a carrier is up that could only take it whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_long_message_waits_for_a_carrier_that_sends_parts() {
+    for database in testing::engines().await {
+        let base = base(&database.db, Clock::of_the_machine()).await;
+        let account = account(&base, "a", None, CREDIT).await;
+        let (mut alpha, first) = Script::new("alpha", IdSpelling::Auto, true);
+        let (mut beta, second) = Script::new("beta", IdSpelling::Auto, false);
+        let routes = vec![everywhere("alpha", 1), everywhere("beta", 2)];
+        let gateway = Gateway::start(base.clone(), vec![first, second], routes).await.unwrap();
+        alpha.room(2);
+        beta.room(2);
+        until("both are up", async || gateway.lines().iter().all(|line| line.room == 2)).await;
+        let long = sent(&gateway, &account, to([number(1)], LONG)).await;
+        let parts = alpha.take(2).await;
+        alpha.room(0);
+        alpha.answer(&parts[0], taken("a0"));
+        alpha.answer(&parts[1], Outcome::NotSent);
+        // What comes now goes by the other carrier, and whole.
+        let other = sent(&gateway, &account, to([number(2)], LONG)).await;
+        let submission = beta.next().await;
+        assert_eq!((submission.message, submission.part), (other, 0));
+        beta.answer(&submission, taken("b"));
+        becomes(&base.db, other, MessageStatus::Submitted).await;
+        assert!(beta.submitted.try_recv().is_err(), "half a message is nothing for this one");
+        alpha.room(2);
+        let rest = alpha.next().await;
+        assert_eq!((rest.message, rest.part), (long, 1));
+        alpha.answer(&rest, taken("a1"));
+        becomes(&base.db, long, MessageStatus::Submitted).await;
+        handed_over(&base.db).await;
+        until("all places are free again", async || gateway.lines().iter().all(|line| line.used == 0)).await;
+        sound(&base).await;
+        gateway.stop().await;
+    }
+}

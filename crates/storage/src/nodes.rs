@@ -41,11 +41,6 @@ pub async fn bury(tx: &mut Tx, now: Moment) -> Result<bool> {
     Ok(tx.execute("delete from nodes where lease_until < $1", &[now.0.into()]).await? > 0)
 }
 
-/// The nodes that are not buried.
-pub async fn alive(tx: &mut Tx) -> Result<Vec<i64>> {
-    tx.query("select id from nodes", &[]).await?.iter().map(|row| row.int(0)).collect()
-}
-
 /// How many nodes are there, alive or not yet buried.
 pub async fn count(conn: &mut Conn) -> Result<i64> {
     conn.number("select count(*) from nodes", &[]).await

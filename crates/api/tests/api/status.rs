@@ -29,7 +29,7 @@ async fn post_and_exponent_form_are_read() {
     house.word(&id).await;
     let exponent = format!("{}.{}e%2B10", &id[..1], &id[1..]);
     let answer = house.ask("POST", "/api/status").form(&format!("msg_id={exponent}")).json().await;
-    assert_eq!(answer[0]["status"], "DELIVERED");
+    assert_eq!((&answer[0]["status"], &answer[0]["id"]), (&"DELIVERED".into(), &id.as_str().into()));
     let text = house.text("POST", format!("/api/status?msg_id={exponent}")).body_text().await;
     assert!(text.starts_with("DELIVERED\n"));
 }

@@ -30,12 +30,14 @@ async fn a_subaccount_is_created_and_listed() {
     let created = create(&house, "Anna Muster", "anna@example.test").await;
     let id = created["subaccount"]["id"].as_i64().unwrap();
     assert!(id > house.main.id.0 && i32::try_from(id).is_ok());
-    let subaccount = json!({
+    let mut subaccount = json!({
         "id": id, "username": null, "company": null, "balance": 0, "total_usage": 0,
         "auto_topup": {"threshold": null, "amount": null},
         "contact": {"name": "Anna Muster", "email": "anna@example.test"}
     });
     assert_eq!(created, json!({"success": true, "error": null, "subaccount": subaccount}));
+    // Who lists reads a text.
+    subaccount["company"] = json!("Anna Muster");
     for path in ["list", "read", "list?id=undefined", "read?id=undefined", "list?id=0"] {
         assert_eq!(
             house.ask("GET", format!("/api/subaccounts/{path}")).json().await,
@@ -286,11 +288,21 @@ async fn a_suspended_account_reads_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sandbox_key_moves_no_credit() {
+async fn a_sandbox_key_changes_no_account_and_moves_no_credit() {
     let house = House::new().await;
     let id = new(&house).await;
+    let before = house.ask("GET", "/api/subaccounts/list").json().await;
     let key = house.key(house.main.id, |new| new.sandbox = true).await;
-    let request = house.bare("POST", "/api/subaccounts/transfer_credits").header("X-Api-Key", &key);
-    assert_eq!(request.form(&format!("id={id}&amount=1")).json().await["success"], false);
+    let refused = failure("This is a sandbox key; it changes no account and moves no credit");
+    for (path, form) in [
+        ("transfer_credits", format!("id={id}&amount=1")),
+        ("create", "name=A B&email=a2@example.test".to_owned()),
+        ("update", format!("id={id}&threshold=10&amount=5")),
+        ("delete", format!("id={id}")),
+    ] {
+        let request = house.bare("POST", format!("/api/subaccounts/{path}")).header("X-Api-Key", &key);
+        assert_eq!(request.form(&form).json().await, refused, "{path}");
+    }
+    assert_eq!(house.ask("GET", "/api/subaccounts/list").json().await, before);
     assert_eq!(house.balance(AccountId(id)).await, Credits::ZERO);
 }
