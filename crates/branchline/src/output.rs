@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
 use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Whom a command speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,9 @@ pub struct Table {
     rows: Vec<Vec<(String, Style)>>,
 }
 
+/// The widest a cell of a list gets.
+const CELL_MAX: usize = 60;
+
 #[derive(Debug)]
 struct Column {
     heading: &'static str,
@@ -102,7 +106,10 @@ impl Table {
 
     /// Adds a row whose cells have their own styles.
     pub fn styled(&mut self, cells: impl IntoIterator<Item = (impl Into<String>, Style)>) {
-        self.rows.push(cells.into_iter().map(|(cell, style)| (cell.into(), style)).collect());
+        // A list is to be looked over; whoever wants all of one thing has it shown by itself.
+        let is_list = self.columns.iter().any(|column| !column.heading.is_empty());
+        let fit = |cell: String| if is_list { cut(cell) } else { cell };
+        self.rows.push(cells.into_iter().map(|(cell, style)| (fit(cell.into()), style)).collect());
     }
 
     /// Whether there is nothing to show.
@@ -148,9 +155,24 @@ impl Table {
     }
 }
 
-/// How many columns of a terminal a text takes: nearly all names are written one a character.
+/// How many columns of a terminal a text takes.
 fn width(text: &str) -> usize {
-    text.chars().count()
+    text.width()
+}
+
+/// The beginning of a text that takes more columns than a table can give it.
+fn cut(text: String) -> String {
+    if width(&text) <= CELL_MAX {
+        return text;
+    }
+    let mut cut = String::new();
+    for c in text.chars() {
+        if width(&cut) + c.width().unwrap_or(0) >= CELL_MAX {
+            break;
+        }
+        cut.push(c);
+    }
+    cut + "\u{2026}"
 }
 
 /// A number with its thousands set apart: 12 345 678 as `12,345,678`.
@@ -179,6 +201,18 @@ mod tests {
                      1900001  Nordlicht      25.00\n\
                      1900002  Café Blüte  1,300.50\n";
         assert_eq!(table.lines(), shown);
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns_and_long_names_are_cut() {
+        let mut table = Table::new(&["Name", "State"]);
+        table.row(["\u{682a}\u{5f0f}", "active"]);
+        table.row([&"x".repeat(200), "active"]);
+        let lines = table.lines();
+        let lines: Vec<&str> = lines.lines().collect();
+        assert_eq!(width(lines[0]), 67);
+        assert_eq!(width(lines[1]), width(lines[2]));
+        assert!(lines[2].contains("x\u{2026}  active"), "{}", lines[2]);
     }
 
     #[test]
