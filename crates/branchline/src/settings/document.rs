@@ -235,7 +235,8 @@ impl Top {
 
     /// Takes over what the environment says: `BRANCHLINE_LISTEN` is `listen`, `BRANCHLINE_CARRIER`
     /// a list of tables as TOML writes it inline, and `BRANCHLINE_LIMITS` such a table. What begins
-    /// with `BRANCHLINE_` and is no key is left alone: container platforms invent such names.
+    /// with `BRANCHLINE_` and is no key is left alone, as container platforms invent such names, unless a
+    /// key was probably meant.
     pub fn overlay_environment(
         &mut self,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -245,7 +246,10 @@ impl Top {
                 continue;
             };
             if !Top::KEYS.contains(&key.as_str()) {
-                continue;
+                let Some(meant) = nearest(&key, Top::KEYS.iter().copied()) else { continue };
+                let meant = meant.to_ascii_uppercase();
+                let message = format!("'{variable}' is not a setting; did you mean 'BRANCHLINE_{meant}'?");
+                return Err(Problem { origin: "the environment".to_owned(), key, message });
             }
             let written = from_word(&key, &value).map_err(|error| {
                 let (unknown, message) = match unknown_key(error.message(), &key) {

@@ -154,6 +154,7 @@ fn a_mistake_in_the_environment_is_named_by_its_variable() {
         ("BRANCHLINE_DEPTH_MAX", "many",                                     "BRANCHLINE_DEPTH_MAX: 'depth_max': invalid type: string \"many\", expected a whole number"),
         ("BRANCHLINE_LISTEN",    "8077",                                     "BRANCHLINE_LISTEN: 'listen': '8077' has no port; write it as host:port"),
         ("BRANCHLINE_CARRIER",   "[{name = \"x\", kind = \"http\", ulr = 1}]", "BRANCHLINE_CARRIER: 'ulr' is not a key of carrier; did you mean 'url'?"),
+        ("BRANCHLINE_LISTN",     "0.0.0.0:1",                                "the environment: 'BRANCHLINE_LISTN' is not a setting; did you mean 'BRANCHLINE_LISTEN'?"),
         ("BRANCHLINE_CURRENCY",  "EURO",                                     "BRANCHLINE_CURRENCY: 'currency': 'EURO' is not a currency"),
     ];
     for (variable, value, said) in cases {
