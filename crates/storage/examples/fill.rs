@@ -92,12 +92,12 @@ async fn fill(db: &Db, transfers: i64, each: i64) -> Result<()> {
     series(&mut tx, wallets, &wallet, "", &with_count).await?;
     let promo = format!("1001 + (n + {FIRST_ACCOUNT}) * 2, n + {FIRST_ACCOUNT}, 0, 0");
     series(&mut tx, wallets, &promo, "", &of).await?;
-    let clearing = format!("insert into ledger_accounts (id, balance) values (1, {})", -grant * ACCOUNTS);
+    let clearing = format!("update ledger_accounts set balance = {} where id = 1", -grant * ACCOUNTS);
     run(&mut tx, &clearing, &[]).await?;
     let sms = LedgerAccount::Revenue(Product::Sms).id();
     let earned = format!(
-        "insert into ledger_accounts (id, balance)
-        select {sms}, {} - cast(sum(balance) as bigint) from ledger_accounts where account_id is not null",
+        "update ledger_accounts set balance = {} - (
+            select cast(sum(balance) as bigint) from ledger_accounts where account_id is not null) where id = {sms}",
         grant * ACCOUNTS
     );
     run(&mut tx, &earned, &[]).await?;
