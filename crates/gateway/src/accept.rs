@@ -1,5 +1,5 @@
 //! From what a caller wrote to what may be sent: the text, the numbers, the segments and what each
-//! costs. Whether the account can pay is decided in the batch of [`crate::intake`].
+//! costs. Whether the account can pay is decided in the intake's batch.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! What carriers say, put into the books: answers, delivery reports, and the refunds that follow.
-//! It comes in batches, in the transaction that [`crate::batch`] begins: first [`Look`] reads and
+//! It comes in batches, in the transaction that the writer begins: first [`Look`] reads and
 //! locks what is concerned, then [`Look::decide`] moves messages and credits in memory, then
 //! [`Decided::write`] writes it all down.
 
