@@ -42,6 +42,14 @@ id!(
     PriceRowId
 );
 id!(
+    /// A person's number.
+    LoginId
+);
+id!(
+    /// The number of a person's place in an account.
+    MemberId
+);
+id!(
     /// A running `serve` process. 0 is none.
     NodeId
 );

@@ -2,6 +2,7 @@
 //! what may happen to them. Pure: no I/O, no clock, no chance, no SQL, no JSON.
 
 pub mod account;
+pub mod actor;
 pub mod carrier;
 pub mod credits;
 pub mod delivery_report;
@@ -9,8 +10,10 @@ pub mod id;
 pub mod key;
 pub mod label;
 pub mod ledger;
+pub mod member;
 pub mod message;
 pub mod moment;
+pub mod permission;
 pub mod phone_number;
 pub mod price;
 pub mod product;

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod analytics;
+pub mod audit;
 pub mod check;
 pub mod counters;
 pub mod db;

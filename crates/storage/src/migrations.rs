@@ -14,4 +14,9 @@ pub const ALL: &[Migration] = &[
         name: "index transfers in trees",
         sql: include_str!("../migrations/0002_index_transfers_in_trees.sql"),
     },
+    Migration {
+        version: 3,
+        name: "create people",
+        sql: include_str!("../migrations/0003_create_people.sql"),
+    },
 ];

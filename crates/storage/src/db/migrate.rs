@@ -8,7 +8,8 @@ pub struct Migration {
     pub version: i64,
     /// What it is about.
     pub name: &'static str,
-    /// Its statements, for both engines: `bigint primary key` is said as SQLite wants it.
+    /// Its statements, for both engines: `bigint primary key` is said as SQLite wants it. What only one
+    /// can say stands between the lines `-- {sqlite}`, `-- {postgres}` and `-- {end}`.
     pub sql: &'static str,
 }
 
@@ -61,13 +62,32 @@ pub(super) async fn run(db: &Db) -> Result<()> {
 /// SQLite keeps a table in the order of its key only when the key is an `integer`. How much room a page
 /// leaves for rows that change is only PostgreSQL's question.
 fn in_words(tx: &Tx, sql: &str) -> String {
+    let sql = said_to(sql, if tx.is_sqlite() { "-- {sqlite}" } else { "-- {postgres}" });
     if !tx.is_sqlite() {
-        return sql.to_owned();
+        return sql;
     }
     let sql = sql.replace("bigint primary key", "integer primary key");
     let mut parts = sql.split(" with (fillfactor");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |whole, part| whole + part.split_once(')').map_or(part, |(_, rest)| rest))
+}
+
+/// The statements without those that are meant for the other engine.
+fn said_to(sql: &str, engine: &str) -> String {
+    let mut meant = true;
+    let mut said = String::with_capacity(sql.len());
+    for line in sql.lines() {
+        match line.trim() {
+            "-- {end}" => meant = true,
+            mark if mark.starts_with("-- {") => meant = mark == engine,
+            _ if meant => {
+                said.push_str(line);
+                said.push('\n');
+            }
+            _ => {}
+        }
+    }
+    said
 }
 
 /// FNV-1a, cut to what a `bigint` holds: against accidents, not against malice.
