@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
 use hyper::body::Incoming;
@@ -94,7 +95,7 @@ pub async fn serve_router(
             let _ = stream.try_write(NO_ROOM);
             continue;
         };
-        let connection = connection(stream, router.clone(), options.clone(), stopped.clone());
+        let connection = connection(stream, peer, router.clone(), options.clone(), stopped.clone());
         tokio::spawn(async move {
             connection.await;
             drop::<(OwnedSemaphorePermit, Counted)>((place, counted));
@@ -117,6 +118,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
     options: Arc<Options>,
     mut stopped: watch::Receiver<bool>,
@@ -126,7 +128,9 @@ async fn connection(
     let phase = Arc::new(Phase::begin());
     let io = TokioIo::new(Patient::new(stream, phase.clone(), &options));
     let limit = options.request_timeout;
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        // Doors write down where people and programs come from.
+        request.extensions_mut().insert(ConnectInfo(peer));
         let (router, phase) = (router.clone(), phase.clone());
         phase.set(Phase::ANSWERING);
         async move {

@@ -103,7 +103,11 @@ pub async fn serve(
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let options = api::Options { metrics: Some(Arc::new(move || metrics.render())), ..settings.api.clone() };
     let mut told = stopped.clone();
-    let api = tokio::spawn(api::serve(listener, gateway.clone(), options, async move {
+    let console = web::Options { public_urls: settings.public_urls.clone() };
+    let is_https = console.is_https();
+    let doors = api::router(gateway.clone(), options.clone()).merge(web::router(gateway.clone(), console));
+    let doors = web::security::with_headers(doors, is_https);
+    let api = tokio::spawn(api::serve_router(listener, doors, options, async move {
         let _ = told.wait_for(|stop| *stop).await;
     }));
     listening(&address);

@@ -1,1 +1,172 @@
-//! The door for people: the console.
+//! The door for people: the console, drawn on the server. This file is the list of pages; each group
+//! of pages has a file.
+//!
+//! # How a page is added
+//!
+//! 1. **A row in [`PAGES`]**: method, path, [`Door`], handler. There is no other way to a handler:
+//!    the router is built from the table, and what stands in front of a page is decided there and not
+//!    in the handler. The test of permissions reads the same table, so a page without a row does not
+//!    exist. Changes are `POST` to the page they are made on, or to a path below it that names the act
+//!    (`/a/{id}/keys/{key}/revoke`).
+//! 2. **One struct a page** beside its handler, with `#[derive(Template)]`, whose field `shell` is a
+//!    [`page::Shell`]; its template extends `_layout.html` and lies in `templates/` as the URL is
+//!    (`templates/a/keys.html`). The template only lays out: decisions and sums are methods of the
+//!    struct. Amounts, counts, dates and numbers are written by [`format::Format`] alone.
+//! 3. **The handler** takes [`door::Place`] (behind [`Door::Account`]) or [`signed_in::Person`]
+//!    (behind [`Door::SignedIn`] and [`Door::Operator`]) and answers `Result<Response, Stop>`:
+//!
+//!    ```ignore
+//!    /// `GET /a/{id}/keys`: the keys of an account.
+//!    pub async fn show(State(console): State<Console>, place: Place) -> Result<Response, Stop> {
+//!        let keys = storage::keys::of(&mut *console.db.read().await?, place.account.id).await?;
+//!        page::draw(&Keys { shell: place.shell("API keys"), keys })
+//!    }
+//!    ```
+//!
+//!    What it may not show it leaves out by asking `place.may(Action::ManageKeys)`. An account below
+//!    that a path or a form names is read by [`door::Place::below`], which answers 404 for any other.
+//! 4. **A form** is read as [`form::Typed`]. Wrong words are noted in it field by field
+//!    (`typed.read("amount", ..)`, `typed.wrong("amount", "..")`), and the same page is drawn again
+//!    with it by [`page::draw_again`]. What went well ends in [`flash::done`]: see-other with a word
+//!    of what happened. Every form works without script, and needs no token: [`security`] refuses
+//!    foreign origins.
+//! 5. **Parts** that every page shares are structs that draw themselves: [`form::Field`],
+//!    [`parts::Badge`], [`parts::Empty`], [`parts::Pager`], [`chart::Chart`], [`parts::Icon`]. A table is
+//!    plain `<table class="table">`, each `<td>` with a `data-label`, so that it becomes cards on a phone.
+//!    `cargo run -p web --example gallery` shows all of them.
+//! 6. **A sample**: a `#[cfg(test)] pub(crate) fn sample() -> Page` beside the struct, and a line in
+//!    `tests::samples` that draws it.
+//!
+//! Deliberately absent: SQL, rules of money, who may do what (`domain::permission`), what a program
+//! reads (`api`).
+
+pub mod assets;
+pub mod chart;
+pub mod door;
+pub mod error;
+pub mod flash;
+pub mod form;
+pub mod format;
+pub mod navigation;
+pub mod page;
+pub mod parts;
+pub mod security;
+pub mod signed_in;
+mod theme;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use gateway::Gateway;
+
+pub use door::Door;
+pub use signed_in::Person;
+
+/// What an operator may set.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The addresses people reach the console by; the first one is for links. Without any, the
+    /// console is for this machine and what stands in front of it.
+    pub public_urls: Vec<String>,
+}
+
+impl Options {
+    /// Whether people come by TLS, so that cookies and headers may insist on it.
+    pub fn is_https(&self) -> bool {
+        self.public_urls.first().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// What all pages share. Cheap to clone.
+#[derive(Clone)]
+pub struct Console(Arc<Shared>);
+
+/// What lies behind a [`Console`].
+pub struct Shared {
+    /// The platform.
+    pub gateway: Gateway,
+    /// The operator's choices.
+    pub options: Options,
+}
+
+impl std::ops::Deref for Console {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// The method of a row in [`PAGES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are named as HTTP names them")]
+pub enum Method {
+    Get,
+    Post,
+}
+
+/// One row of [`PAGES`].
+pub struct Page {
+    /// How it is asked for.
+    pub method: Method,
+    /// Its path, with `{id}` for the account it belongs to.
+    pub path: &'static str,
+    /// Who may come in.
+    pub door: Door,
+    handler: fn(MethodFilter) -> MethodRouter<Console>,
+}
+
+macro_rules! pages {
+    ($($method:ident $path:literal $door:expr => $handler:path;)*) => {
+        /// Every page and every act of the console, with who may come in. The router is built from it,
+        /// and the test of permissions reads it.
+        pub const PAGES: &[Page] = &[$(
+            Page { method: Method::$method, path: $path, door: $door, handler: |method| on(method, $handler) },
+        )*];
+    };
+}
+
+use Door::Everyone;
+
+#[rustfmt::skip]
+pages! {
+    // The house.
+    Get  "/static/{file}"                   Everyone                 => assets::serve;
+    Post "/theme"                           Everyone                 => theme::choose;
+
+    // Coming in.
+
+    // The person.
+
+    // The account.
+
+    // Subaccounts.
+
+    // Messages.
+
+    // Credits.
+
+    // Developers.
+
+    // Who is in it, and how it is kept.
+
+    // The operator.
+}
+
+/// The console. It answers every path that no other router merged with it has.
+pub fn router(gateway: Gateway, options: Options) -> Router {
+    let console = Console(Arc::new(Shared { gateway, options }));
+    let mut router = Router::new();
+    for page in PAGES {
+        let method = match page.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+        };
+        router = router.route(page.path, door::guarded((page.handler)(method), page.door, &console));
+    }
+    let router = router
+        .fallback(error::nothing_here)
+        .method_not_allowed_fallback(error::wrong_method)
+        .with_state(console.clone());
+    security::around(router, &console)
+}

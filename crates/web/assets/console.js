@@ -1,0 +1,317 @@
+// What the console does beyond what pages do by themselves. Everything here is a shortcut: each form,
+// link and menu works without it.
+//
+//   data-swap="id id"      a link or form: its answer replaces these parts of the page (`main` if empty)
+//   data-auto              a form with data-swap or without: submitted when a filter changes
+//   data-preview="url"     a form: its content is posted there while typing; the answer replaces the
+//                          parts that data-into names
+//   data-live="a b"        a part with an id: fetched anew when the events of data-events name a or b
+//   data-events="url"      on any element: the stream of server-sent events of the page
+//   data-dialog            a link: its page's [data-panel] (else its main part) opens as a dialog
+//   data-copy              a button beside a <code>: copies it
+//   data-chart             a chart: [data-words] under the pointer are written to [data-readout]
+//   data-all               a box: ticks all [data-row] boxes of its form; [data-count] shows how many
+//   data-back              a link: goes back when there is where to
+
+const one = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/* Fetching a page and putting parts of it in place. */
+
+async function page(url, options = {}) {
+  const answer = await fetch(url, { credentials: "same-origin", ...options, headers: { Accept: "text/html", ...options.headers } });
+  const kind = answer.headers.get("content-type") ?? "";
+  if (!kind.startsWith("text/html")) throw new Error(`no page: ${kind}`);
+  const text = await answer.text();
+  return { url: answer.url, redirected: answer.redirected, document: new DOMParser().parseFromString(text, "text/html") };
+}
+
+function put(ids, found) {
+  const focused = document.activeElement?.id;
+  const place = document.activeElement?.selectionStart;
+  for (const id of ids) {
+    const [old, fresh] = [document.getElementById(id), found.getElementById(id)];
+    if (!old || !fresh) return false;
+    old.replaceWith(document.adoptNode(fresh));
+    wake(fresh);
+  }
+  const again = focused && document.getElementById(focused);
+  if (again && again !== document.activeElement) {
+    again.focus({ preventScroll: true });
+    if (place != null && again.setSelectionRange && /^(text|search|tel|url|password|textarea)$/.test(again.type)) again.setSelectionRange(place, place);
+  }
+  return true;
+}
+
+let latest = 0;
+
+async function swap(url, ids, { options, remember = true, mark } = {}) {
+  const turn = ++latest;
+  const parts = ids.map((id) => document.getElementById(id)).filter(Boolean);
+  parts.forEach((part) => part.setAttribute("aria-busy", "true"));
+  mark?.classList.add("is-busy");
+  try {
+    const found = await page(url, options);
+    if (turn !== latest) return;
+    // Elsewhere than asked: another page, with a word of what was done.
+    const elsewhere = found.redirected && new URL(found.url).pathname !== location.pathname;
+    if (!put(elsewhere ? ["main"] : ids, found.document)) return leave(found.url);
+    document.title = found.document.title;
+    if (elsewhere || (remember && found.url !== location.href)) history.pushState({ swapped: true }, "", found.url);
+    const summary = one("[data-summary]");
+    if (summary) summary.focus();
+    say(one("[data-toast] p, [data-summary] p, [data-say]")?.textContent);
+  } catch (error) {
+    if (error.name !== "AbortError") leave(typeof url === "string" && !options?.method ? url : location.href);
+  } finally {
+    parts.forEach((part) => part.removeAttribute("aria-busy"));
+    mark?.classList.remove("is-busy");
+  }
+}
+
+const leave = (url) => location.assign(url);
+const parts = (element) => (element.dataset.swap || "main").split(/\s+/);
+
+function request(form, button) {
+  const data = new FormData(form);
+  if (button?.name) data.append(button.name, button.value);
+  const words = new URLSearchParams([...data].filter(([, value]) => typeof value === "string"));
+  const action = button?.getAttribute("formaction") ?? form.getAttribute("action") ?? location.href;
+  const url = new URL(action, location.href);
+  if (form.method !== "post") {
+    // Filters that say nothing do not have to stand in the address.
+    for (const [name, value] of [...words]) if (value === "") words.delete(name, value);
+    url.search = words;
+    return [url.href, {}];
+  }
+  return [url.href, { method: "POST", body: words }];
+}
+
+document.addEventListener("submit", (event) => {
+  const [form, button] = [event.target, event.submitter];
+  if (event.defaultPrevented || form.method === "dialog") return;
+  if (!form.hasAttribute("data-swap") || form.enctype === "multipart/form-data") {
+    // Sent once, however often the button is pressed.
+    if (form.method === "post") {
+      if (form.dataset.sent) return event.preventDefault();
+      form.dataset.sent = "1";
+      button?.classList.add("is-busy");
+    }
+    return;
+  }
+  event.preventDefault();
+  const [url, options] = request(form, button);
+  swap(url, parts(form), { options, mark: button });
+});
+
+document.addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const link = event.target.closest("a[data-swap], a[data-dialog], a[data-back]");
+  if (!link || link.target) return;
+  if (link.hasAttribute("data-back") && history.length > 1 && document.referrer.startsWith(location.origin)) {
+    event.preventDefault();
+    history.back();
+  } else if (link.hasAttribute("data-swap")) {
+    event.preventDefault();
+    swap(link.href, parts(link));
+  } else if (link.hasAttribute("data-dialog")) {
+    event.preventDefault();
+    dialog(link);
+  }
+});
+
+addEventListener("popstate", () => swap(location.href, ["main"], { remember: false }));
+addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => {
+  delete form.dataset.sent;
+  all(".is-busy", form).forEach((button) => button.classList.remove("is-busy"));
+}));
+
+/* Filters that submit themselves, previews while typing. */
+
+const timers = new WeakMap();
+function soon(form, pause, act) {
+  clearTimeout(timers.get(form));
+  timers.set(form, setTimeout(act, pause));
+}
+
+function changed(event) {
+  const form = event.target.form;
+  if (!form) return;
+  const isTyping = event.type === "input" && /^(text|search|tel|number|textarea)$/.test(event.target.type);
+  if (form.hasAttribute("data-auto") && (isTyping || event.type === "change")) soon(form, isTyping ? 300 : 0, () => form.requestSubmit());
+  if (form.dataset.preview) soon(form, isTyping ? 180 : 0, () => preview(form));
+}
+document.addEventListener("input", changed);
+document.addEventListener("change", changed);
+
+const running = new WeakMap();
+async function preview(form) {
+  running.get(form)?.abort();
+  const stop = new AbortController();
+  running.set(form, stop);
+  const [, options] = request(form);
+  const body = options.body ?? new URLSearchParams(new FormData(form));
+  try {
+    const found = await page(form.dataset.preview, { method: "POST", body, signal: stop.signal });
+    put((form.dataset.into ?? "preview").split(/\s+/), found.document);
+  } catch {
+    // The page that follows says it all again.
+  }
+}
+
+/* What changes by itself. */
+
+let stream;
+function listen() {
+  const url = one("[data-events]")?.dataset.events;
+  if (!url || !one("[data-live]") || stream) return;
+  stream = new EventSource(url);
+  stream.addEventListener("message", (event) => {
+    const topics = event.data.split(/\s+/);
+    const stale = all("[data-live]").filter((part) => part.dataset.live.split(/\s+/).some((topic) => topics.includes(topic)));
+    if (stale.length) soon(stream, 250, () => refresh(stale.map((part) => part.id)));
+  });
+  addEventListener("pagehide", () => { stream?.close(); stream = undefined; });
+}
+async function refresh(ids) {
+  if (document.hidden) return document.addEventListener("visibilitychange", () => refresh(ids), { once: true });
+  // Nothing is pulled away under a hand that is at work in it.
+  if (ids.some((id) => document.getElementById(id)?.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"))) return;
+  try {
+    const found = await page(location.href);
+    for (const id of ids) put([id], found.document);
+  } catch {
+    // The next event tries again.
+  }
+}
+
+/* Dialogs, menus, small things. */
+
+async function dialog(link) {
+  try {
+    const found = await page(link.href);
+    const panel = one("[data-panel]", found.document) ?? one("main", found.document);
+    const box = document.createElement("dialog");
+    box.setAttribute("aria-label", one("h1", panel)?.textContent ?? link.textContent);
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "icon-button dialog-close";
+    close.setAttribute("aria-label", "Close");
+    close.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-close"></use></svg>';
+    close.addEventListener("click", () => box.close());
+    box.append(close, ...panel.childNodes);
+    all("form:not([action])", box).forEach((form) => form.setAttribute("action", link.href));
+    box.addEventListener("close", () => { box.remove(); link.focus(); });
+    box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
+    document.body.append(box);
+    wake(box);
+    box.showModal();
+  } catch {
+    leave(link.href);
+  }
+}
+
+document.addEventListener("click", (event) => {
+  for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  const copy = event.target.closest("[data-copy]");
+  if (copy) copied(copy);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const open = event.target.closest?.("details.menu[open], details.confirm[open]");
+    if (open) {
+      open.open = false;
+      one("summary", open).focus();
+    }
+  }
+  // A slash leads to the search of the page.
+  if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.target.closest("input, textarea, select, [contenteditable]")) {
+    const search = one("main input[type=search]");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+    }
+  }
+});
+
+async function copied(button) {
+  const text = one("code", button.parentElement)?.textContent ?? "";
+  try {
+    await navigator.clipboard.writeText(text);
+    one("use", button)?.setAttribute("href", "#i-check");
+    say("Copied");
+    setTimeout(() => one("use", button)?.setAttribute("href", "#i-copy"), 1600);
+  } catch {
+    getSelection().selectAllChildren(one("code", button.parentElement));
+  }
+}
+
+/* For those who hear the page. */
+let voice;
+function say(words) {
+  if (!words) return;
+  if (!voice) {
+    voice = document.createElement("p");
+    voice.className = "unseen";
+    voice.setAttribute("role", "status");
+    document.body.append(voice);
+  }
+  voice.textContent = "";
+  requestAnimationFrame(() => { voice.textContent = words; });
+}
+
+/* Charts: what is pointed at, in words. */
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, (event) => {
+    const slot = event.target.closest?.("[data-words]") ?? one("[data-words]", event.target.closest?.(".chart a") ?? document.createElement("i"));
+    const readout = slot && one("[data-readout]", slot.closest("[data-chart]"));
+    if (readout) readout.textContent = slot.dataset.words;
+  });
+}
+
+/* Boxes of a list. */
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-all], [data-row]")) return;
+  const root = event.target.closest("form, main");
+  const rows = all("[data-row]", root);
+  if (event.target.matches("[data-all]")) rows.forEach((row) => { row.checked = event.target.checked; });
+  count(root, rows);
+});
+function count(root, rows) {
+  const ticked = rows.filter((row) => row.checked).length;
+  const every = one("[data-all]", root);
+  if (every) {
+    every.checked = ticked > 0 && ticked === rows.length;
+    every.indeterminate = ticked > 0 && ticked < rows.length;
+  }
+  all("[data-count]", root).forEach((place) => { place.textContent = ticked; });
+  all("[data-bulk]", root).forEach((bar) => { bar.hidden = ticked === 0; });
+}
+
+/* Parts that have just come into the page. */
+function wake(root) {
+  all("[data-copy]", root).forEach((button) => { button.hidden = false; });
+  all("input[data-password]", root).forEach(show);
+  for (const bar of all("[data-bulk]", root)) {
+    const form = bar.closest("form, main");
+    count(form, all("[data-row]", form));
+  }
+  listen();
+}
+function show(input) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "password-show";
+  button.textContent = "Show";
+  button.setAttribute("aria-label", "Show the password");
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => {
+    const isShown = input.type === "text";
+    input.type = isShown ? "password" : "text";
+    button.textContent = isShown ? "Show" : "Hide";
+    button.setAttribute("aria-pressed", String(!isShown));
+  });
+  input.after(button);
+}
+
+wake(document);
