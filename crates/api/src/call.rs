@@ -1,14 +1,17 @@
 //! A call of the API: what came in, and the answer in the form the caller wants it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{ConnectInfo, FromRequest, Request};
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse;
 use bytes::BytesMut;
+use domain::actor::Actor;
 use domain::key::Scope;
 use http_body_util::BodyExt;
 use serde::Serialize;
@@ -29,6 +32,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// Its body as it came.
     pub body: Bytes,
+    /// The other end of its connection.
+    pub peer: Option<SocketAddr>,
     began: Instant,
     /// The place that its body takes, given back with it.
     _room: Option<OwnedSemaphorePermit>,
@@ -112,7 +117,9 @@ impl FromRequest<Api> for Call {
                 finish("unread", began, Err(busy), accepts_json(&parts.headers), api)
             }
         })?;
-        Ok(Call { method: parts.method, uri: parts.uri, headers: parts.headers, body, began, _room: room })
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+        let Parts { method, uri, headers, .. } = parts;
+        Ok(Call { method, uri, headers, body, peer, began, _room: room })
     }
 }
 
@@ -198,6 +205,11 @@ impl Call {
 }
 
 impl Asked<'_> {
+    /// Who acts, for the books and the audit log.
+    pub fn actor(&self) -> Actor {
+        self.caller.actor(self.call)
+    }
+
     /// The answer.
     pub fn answer(&self, result: Result<Reply, ApiError>) -> Response<Body> {
         finish(self.endpoint, self.call.began, result, self.json, self.api)

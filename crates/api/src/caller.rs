@@ -9,6 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::account::{Account, AccountState, effective};
+use domain::actor::{Actor, ActorKind};
 use domain::id::AccountId;
 use domain::key::{Key, Scope};
 use domain::moment::Moment;
@@ -17,6 +18,7 @@ use domain::phone_number::Country;
 use crate::Api;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
+use crate::origin;
 use crate::parameters::{Parameters, whole};
 use crate::signature::{SignatureRefused, Signed};
 
@@ -85,8 +87,21 @@ impl Caller {
         }
     }
 
-    /// Who acts, for the books.
-    pub fn actor(&self) -> String {
+    /// Who acts, for the books and the audit log.
+    pub fn actor(&self, call: &Call) -> Actor {
+        Actor {
+            kind: ActorKind::Key,
+            id: Some(self.key.id.0),
+            name: gateway::keys::named(&self.key),
+            above: (self.key.account != self.account.id).then_some(self.key.account),
+            visit: None,
+            address: origin::address(&call.headers, call.peer),
+            agent: origin::agent(&call.headers),
+        }
+    }
+
+    /// Who acts in a few words, for what is written with every message.
+    pub fn words(&self) -> String {
         if self.key.account == self.account.id {
             format!("key {}", self.key.id)
         } else {

@@ -12,6 +12,7 @@ mod dates;
 mod error;
 mod health;
 mod journal;
+mod origin;
 pub mod parameters;
 mod pricing;
 mod server;

@@ -138,7 +138,7 @@ fn request(asked: &Asked<'_>) -> Result<SendRequest, ApiError> {
         class,
         connection: connection(&asked.call.headers, parameters),
         no_reload: parameters.flag("no_reload"),
-        actor: asked.caller.actor(),
+        actor: asked.caller.words(),
     })
 }
 
@@ -271,7 +271,7 @@ async fn cancelled(asked: &Asked<'_>) -> Result<Reply, ApiError> {
     // With a sandbox key nothing was ever scheduled, and nothing real is taken back.
     let done = match caller.key.sandbox {
         true => Vec::new(),
-        false => asked.api.gateway.cancel(&caller.account, &ids, &caller.actor()).await?,
+        false => asked.api.gateway.cancel(&caller.account, &ids, &asked.actor()).await?,
     };
     let deleted = match (given.is_empty(), done.is_empty()) {
         (true, _) => Some(Vec::new()),

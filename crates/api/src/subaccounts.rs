@@ -221,7 +221,7 @@ async fn created(asked: &Asked<'_>) -> Changed {
         parent: Some(asked.caller.account.id),
         credits: Credits::ZERO,
     };
-    match accounts::create(&asked.api.gateway, &new, &asked.caller.actor()).await {
+    match accounts::create(&asked.api.gateway, &new, &asked.actor()).await {
         Ok(account) => Ok(Ok(Some(Subaccount::of(account, Credits::ZERO, Credits::ZERO)))),
         Err(CreateError::Storage(error)) => Err(error.into()),
         Err(why) => refused(why),
@@ -250,7 +250,7 @@ async fn updated(asked: &Asked<'_>) -> Changed {
         day_max: before.and_then(|rule| rule.day_max),
         month_max: before.and_then(|rule| rule.month_max),
     };
-    match credits::set_auto_transfer(&asked.api.gateway, account.id, rule).await {
+    match credits::set_auto_transfer(&asked.api.gateway, account.id, rule, &asked.actor()).await {
         Ok(()) => Ok(Ok(None)),
         Err(RuleError::Storage(error)) => Err(error.into()),
         Err(RuleError::NotFound(_) | RuleError::Closed(_)) => refused(NOT_FOUND),
@@ -281,7 +281,7 @@ async fn transferred(asked: &Asked<'_>) -> Changed {
         idempotency_key: key.filter(|key| !key.is_empty()),
         asked_by: Some(asked.caller.account.id),
     };
-    match credits::transfer(&asked.api.gateway, &transfer, &asked.caller.actor()).await {
+    match credits::transfer(&asked.api.gateway, &transfer, &asked.actor()).await {
         Ok(_) => Ok(Ok(None)),
         Err(TransferError::Storage(error)) => Err(error.into()),
         Err(TransferError::NotFound(_)) => refused(NOT_FOUND),
@@ -298,7 +298,7 @@ async fn removed(asked: &Asked<'_>) -> Changed {
     if asked.caller.key.sandbox {
         return refused(SANDBOX);
     }
-    let actor = asked.caller.actor();
+    let actor = asked.actor();
     match accounts::close(&asked.api.gateway, account.id, When::AtOnce, "deleted by the API", &actor).await {
         Ok(_) => Ok(Ok(None)),
         Err(CloseError::Storage(error)) => Err(error.into()),

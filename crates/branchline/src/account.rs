@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use domain::account::{Account as Customer, AccountState, Email, effective};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::phone_number::Country;
@@ -15,7 +16,7 @@ use gateway::{Base, Clock, accounts};
 use serde_json::{Value, json};
 
 use crate::Common;
-use crate::arguments::{OPERATOR, account_id, rfc3339, shown};
+use crate::arguments::{account_id, rfc3339, shown};
 use crate::books::{self, Missing};
 use crate::failure::Failure;
 use crate::output::{Style, Table};
@@ -151,18 +152,22 @@ impl Account {
             Account::Show(one) => show(&base, one.account, common).await,
             Account::Set(set) => set.run(&base, common).await,
             Account::Suspend(Suspend { account, reason }) => {
-                let changed =
-                    accounts::suspend(&base, account, &reason, OPERATOR).await.map_err(state_refused)?;
+                let changed = accounts::suspend(&base, account, &reason, &Actor::command_line())
+                    .await
+                    .map_err(state_refused)?;
                 say_state(&changed, common)
             }
             Account::Activate(One { account }) => {
-                let changed = accounts::activate(&base, account, OPERATOR).await.map_err(state_refused)?;
+                let changed = accounts::activate(&base, account, &Actor::command_line())
+                    .await
+                    .map_err(state_refused)?;
                 say_state(&changed, common)
             }
             Account::Close(Close { account, now, reason }) => {
                 let when = if now { When::AtOnce } else { When::Later };
-                let closed =
-                    accounts::close(&base, account, when, &reason, OPERATOR).await.map_err(close_refused)?;
+                let closed = accounts::close(&base, account, when, &reason, &Actor::command_line())
+                    .await
+                    .map_err(close_refused)?;
                 say_state(&closed, common)
             }
         }
@@ -190,9 +195,11 @@ impl Create {
             parent: self.parent,
             credits,
         };
-        let account = accounts::create(base, &new, OPERATOR).await.map_err(create_refused)?;
+        let account = accounts::create(base, &new, &Actor::command_line()).await.map_err(create_refused)?;
         if let Some(line) = self.credit_line {
-            gateway::credits::set_credit_line(base, account.id, line).await.map_err(rule_refused)?;
+            gateway::credits::set_credit_line(base, account.id, line, &Actor::command_line())
+                .await
+                .map_err(rule_refused)?;
         }
         if let Some(sender) = sender {
             let mut settings = account.settings.clone();
@@ -254,7 +261,9 @@ impl Set {
             settings.signing_key = accounts::signing_key(&mut rand::rng());
         }
         if let Some(line) = self.credit_line {
-            gateway::credits::set_credit_line(base, account.id, line).await.map_err(rule_refused)?;
+            gateway::credits::set_credit_line(base, account.id, line, &Actor::command_line())
+                .await
+                .map_err(rule_refused)?;
         }
         if settings != account.settings {
             store_settings(base, &account, &settings).await?;

@@ -7,9 +7,6 @@ use jiff::tz::TimeZone;
 
 use crate::failure::Failure;
 
-/// Who does what a command line asks for, as statements name it.
-pub const OPERATOR: &str = "operator";
-
 /// The number of an account.
 pub fn account_id(text: &str) -> Result<AccountId, String> {
     number(text).map(AccountId).ok_or_else(|| "an account is named by its number, such as 1900001".to_owned())

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use domain::account::AutoTransfer;
+use domain::actor::Actor;
 use domain::credits::Credits as Amount;
 use domain::id::AccountId;
 use gateway::credits::{self, Done, Grant as Granted, Transfer as Moved, TransferError};
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use crate::Common;
 use crate::account::{not_found, rule_refused};
-use crate::arguments::{OPERATOR, account_id, end_of};
+use crate::arguments::{account_id, end_of};
 use crate::books::{self, Missing};
 use crate::failure::Failure;
 
@@ -114,7 +115,9 @@ impl Grant {
                 None => None,
             },
         };
-        let done = credits::grant(base, &grant, OPERATOR).await.map_err(|error| refused(error, "account"))?;
+        let done = credits::grant(base, &grant, &Actor::command_line())
+            .await
+            .map_err(|error| refused(error, "account"))?;
         let balance = balance(base, self.account).await?;
         let currency = &base.rules.currency;
         let words = match done.repeated {
@@ -140,7 +143,7 @@ impl Transfer {
             idempotency_key: self.idempotency_key,
             asked_by: None,
         };
-        let done = credits::transfer(base, &moved, OPERATOR).await.map_err(|error| {
+        let done = credits::transfer(base, &moved, &Actor::command_line()).await.map_err(|error| {
             let field = if matches!(error, TransferError::NotFound(id) if id == to) { "to" } else { "from" };
             refused(error, field)
         })?;
@@ -165,7 +168,9 @@ impl Auto {
             day_max: self.day_max,
             month_max: self.month_max,
         };
-        credits::set_auto_transfer(base, self.account, rule).await.map_err(rule_refused)?;
+        credits::set_auto_transfer(base, self.account, rule, &Actor::command_line())
+            .await
+            .map_err(rule_refused)?;
         let on = rule.amount.is_positive();
         let words = match on {
             true => format!(

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use domain::actor::Actor;
 use domain::carrier::IdSpelling;
 use domain::id::AccountId;
 use domain::key::Scopes;
@@ -200,7 +201,7 @@ async fn make(settings: &Settings, output: Output) -> Result<Notes> {
             scopes: Scopes::ALL,
             expires_at: None,
         };
-        anyhow::Ok(gateway::keys::create(&base, account, &new).await?.1)
+        anyhow::Ok(gateway::keys::create(&base, account, &new, &Actor::command_line()).await?.1)
     };
     notes.key = key(world::AGENCY, "demo", false).await?;
     notes.sandbox_key = key(world::AGENCY, "demo sandbox", true).await?;

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use domain::actor::Actor;
 use domain::id::{AccountId, KeyId};
 use domain::key::{Key as ApiKey, Scope, Scopes};
 use gateway::keys::{self, CreateKeyError, NewKey, RevokeError};
@@ -94,7 +95,8 @@ impl Create {
                 None => None,
             },
         };
-        let (key, secret) = keys::create(base, self.account, &new).await.map_err(refused)?;
+        let (key, secret) =
+            keys::create(base, self.account, &new, &Actor::command_line()).await.map_err(refused)?;
         let mut object = object_of(&key);
         object["key"] = json!(secret);
         let kind = if key.sandbox { "sandbox key" } else { "key" };
@@ -192,10 +194,13 @@ impl Revoke {
             Failure::field("not_found", "KEY", message)
         };
         let found = storage::keys::find(&mut *base.db.read().await?, self.key).await?.ok_or_else(none)?;
-        let key = keys::revoke(base, found.account, self.key).await.map_err(|error| match error {
-            RevokeError::Storage(error) => anyhow::Error::from(error),
-            RevokeError::NotFound { .. } => none().into(),
-        })?;
+        let key =
+            keys::revoke(base, found.account, self.key, &Actor::command_line()).await.map_err(|error| {
+                match error {
+                    RevokeError::Storage(error) => anyhow::Error::from(error),
+                    RevokeError::NotFound { .. } => none().into(),
+                }
+            })?;
         let words = format!("key {} of account {} no longer works", key.id, key.account);
         common.output().say(&object_of(&key), &words);
         Ok(())

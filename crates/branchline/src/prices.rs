@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use domain::actor::Actor;
 use domain::id::AccountId;
 use gateway::prices::{self, AssignError, ImportError};
 use gateway::{Base, Clock};
@@ -90,13 +91,13 @@ impl Import {
     async fn run(self, base: &Base, common: &Common) -> Result<()> {
         let allow = self.allow_below_cost;
         let imported = if self.file.as_os_str() == "-" {
-            prices::import(base, std::io::stdin(), &self.list, allow).await
+            prices::import(base, std::io::stdin(), &self.list, allow, &Actor::command_line()).await
         } else {
             let file = std::fs::File::open(&self.file).map_err(|error| {
                 let message = format!("{} cannot be read: {error}", self.file.display());
                 Failure::field("unreadable", "FILE", message)
             })?;
-            prices::import(base, file, &self.list, allow).await
+            prices::import(base, file, &self.list, allow, &Actor::command_line()).await
         };
         let imported = imported.map_err(import_refused)?;
         let words = format!(
@@ -143,7 +144,9 @@ async fn list(base: &Base, common: &Common) -> Result<()> {
         let ids: Vec<String> = accounts.iter().map(|a| a.id.to_string()).collect();
         let who = match (list.name.as_str(), ids.is_empty()) {
             (STANDARD, true) => "main accounts without one of their own".to_owned(),
-            (STANDARD, false) => format!("main accounts without one of their own, {}", ids.join(", ")),
+            (STANDARD, false) => {
+                format!("main accounts without one of their own, {}", ids.join(", "))
+            }
             (_, true) => "nobody".to_owned(),
             (_, false) => ids.join(", "),
         };
@@ -164,7 +167,9 @@ async fn list(base: &Base, common: &Common) -> Result<()> {
 impl Assign {
     async fn run(self, base: &Base, common: &Common) -> Result<()> {
         let Assign { account, list, allow_below_cost, .. } = self;
-        prices::assign(base, account, list.as_deref(), allow_below_cost).await.map_err(assign_refused)?;
+        prices::assign(base, account, list.as_deref(), allow_below_cost, &Actor::command_line())
+            .await
+            .map_err(assign_refused)?;
         let words = match &list {
             Some(list) => format!("account {account} pays by '{list}' now"),
             None => format!("account {account} has no list of its own any more"),

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use domain::account::{Account, AccountSettings, AccountState, Email, effective};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, PostError, Posting, TransferCode};
@@ -17,6 +18,7 @@ use storage::ledger::Booked;
 use storage::{Conn, Error, Tx, accounts, ledger, messages, notices, promo, requests};
 
 use crate::again::{again, busy};
+use crate::audit::{self, Changes};
 use crate::base::Base;
 
 /// How long an account can be reopened.
@@ -181,8 +183,8 @@ fn numbers(ids: &[AccountId]) -> String {
 }
 
 /// Creates an account, its wallet and, if wanted, its first credit. `actor` is who did it, for the
-/// statement.
-pub async fn create(base: &Base, new: &NewAccount, actor: &str) -> Result<Account, CreateError> {
+/// statement and the audit logs of the account and the one above it.
+pub async fn create(base: &Base, new: &NewAccount, actor: &Actor) -> Result<Account, CreateError> {
     let (company, owner) =
         (new.company.as_deref().map(str::trim).filter(|c| !c.is_empty()), new.owner.trim());
     for (field, name) in [("company", company), ("name of the owner", Some(owner))] {
@@ -204,7 +206,7 @@ async fn create_once(
     new: &NewAccount,
     company: Option<&str>,
     owner: &str,
-    actor: &str,
+    actor: &Actor,
 ) -> Result<Account, CreateError> {
     let now = base.clock.now();
     let mut tx = base.db.begin().await?;
@@ -236,6 +238,15 @@ async fn create_once(
         },
         created_at: now,
     };
+    let changes = Changes::new()
+        .new_field("company", company)
+        .new_field("owner", owner)
+        .new_field("email", new.email.as_str())
+        .new_field("credits", new.credits.is_positive().then(|| new.credits.to_string()));
+    for log in account.path.iter().rev().take(2) {
+        let log = (*log, account.root());
+        audit::note_at(&mut tx, log, actor, "account.create", &audit::named(&account), &changes, now).await?;
+    }
     ledger::open(&mut tx, id, Credits::ZERO).await?;
     let request = if new.credits.is_positive() { requests::fresh(&mut tx).await? } else { 0 };
     match accounts::insert(&mut tx, &account).await {
@@ -253,7 +264,7 @@ async fn create_once(
                 amount: new.credits,
                 code: TransferCode::Grant,
             }],
-            actor: actor.to_owned(),
+            actor: actor.words(),
             reference: "first credit".to_owned(),
         };
         booked(ledger::post_one(&mut tx, &group, now).await?)?;
@@ -286,39 +297,64 @@ pub async fn effective_state(conn: &mut Conn, account: &Account) -> Result<Accou
 }
 
 /// A reason, and who gave it.
-fn because(actor: &str, reason: &str) -> String {
+fn because(actor: &Actor, reason: &str) -> String {
     match reason.trim() {
-        "" => actor.to_owned(),
-        reason => format!("{actor}: {reason}"),
+        "" => actor.words(),
+        reason => format!("{}: {reason}", actor.words()),
     }
 }
 
 /// Stops an account and those below it from sending. Its members can read the reason.
-pub async fn suspend(base: &Base, id: AccountId, reason: &str, actor: &str) -> Result<Account, StateError> {
+pub async fn suspend(base: &Base, id: AccountId, reason: &str, actor: &Actor) -> Result<Account, StateError> {
     let reason = reason.trim();
     if reason.is_empty() {
         return Err(StateError::NoReason(id));
     }
-    let reason = because(actor, reason);
+    let because = because(actor, reason);
     let may = |state| matches!(state, AccountState::Active | AccountState::Suspended);
-    change_state(base, id, AccountState::Suspended, Some(&reason), "suspended", may).await
+    let change = Change {
+        action: "account.suspend",
+        state: AccountState::Suspended,
+        reason: Some(&because),
+        said: Some(reason),
+        wanted: "suspended",
+    };
+    change_state(base, id, change, may, actor).await
 }
 
 /// Lets an account send again, or reopens one that is about to be closed.
-pub async fn activate(base: &Base, id: AccountId, actor: &str) -> Result<Account, StateError> {
-    tracing::info!(account = id.0, actor, "an account is activated");
-    change_state(base, id, AccountState::Active, None, "activated", |state| state != AccountState::Closed)
-        .await
+pub async fn activate(base: &Base, id: AccountId, actor: &Actor) -> Result<Account, StateError> {
+    tracing::info!(account = id.0, actor = actor.words(), "an account is activated");
+    let change = Change {
+        action: "account.activate",
+        state: AccountState::Active,
+        reason: None,
+        said: None,
+        wanted: "activated",
+    };
+    change_state(base, id, change, |state| state != AccountState::Closed, actor).await
+}
+
+/// A change of an account's state.
+#[derive(Clone, Copy)]
+struct Change<'a> {
+    action: &'static str,
+    state: AccountState,
+    /// Who did it and why, as it stands with the account.
+    reason: Option<&'a str>,
+    /// Why.
+    said: Option<&'a str>,
+    wanted: &'static str,
 }
 
 async fn change_state(
     base: &Base,
     id: AccountId,
-    state: AccountState,
-    reason: Option<&str>,
-    wanted: &'static str,
+    change: Change<'_>,
     may: impl Fn(AccountState) -> bool,
+    actor: &Actor,
 ) -> Result<Account, StateError> {
+    let Change { action, state, reason, said, wanted } = change;
     let may = &may;
     let account = again(|| async move {
         let mut tx = base.db.begin().await?;
@@ -327,7 +363,9 @@ async fn change_state(
         if !may(account.state) {
             return Err(StateError::WrongState { account: id, state: account.state, wanted });
         }
-        accounts::set_state(&mut tx, id, state, reason, base.clock.now()).await?;
+        let now = base.clock.now();
+        note_state(&mut tx, &account, state, action, said, actor, now).await?;
+        accounts::set_state(&mut tx, id, state, reason, now).await?;
         tx.commit().await?;
         account.state = state;
         account.state_reason = reason.map(str::to_owned);
@@ -338,6 +376,21 @@ async fn change_state(
     Ok(account)
 }
 
+async fn note_state(
+    tx: &mut Tx,
+    account: &Account,
+    state: AccountState,
+    action: &str,
+    reason: Option<&str>,
+    actor: &Actor,
+    now: domain::moment::Moment,
+) -> Result<(), Error> {
+    let changes = Changes::new()
+        .field("state", account.state.as_str(), state.as_str())
+        .new_field("reason", reason.map(str::trim).filter(|reason| !reason.is_empty()));
+    audit::note(tx, account, actor, action, &audit::named(account), &changes, now).await
+}
+
 /// Closes an account, or begins to. It must have no open accounts below it and no messages under
 /// way. Its free credit ends with it.
 pub async fn close(
@@ -345,7 +398,7 @@ pub async fn close(
     id: AccountId,
     when: When,
     reason: &str,
-    actor: &str,
+    actor: &Actor,
 ) -> Result<Account, CloseError> {
     let account = match when {
         When::Later => again(|| begin_closing(base, id, reason, actor)).await?,
@@ -363,8 +416,9 @@ pub async fn finish_closings(base: &Base) -> Result<usize, Error> {
     // Accounts have greater numbers than those above them, and go first.
     due.reverse();
     let mut closed = 0;
+    let rule = &Actor::rule("rule");
     for id in due {
-        match again(|| close_now(base, id, OwnCredit::Owe, "30 days have passed", "rule")).await {
+        match again(|| close_now(base, id, OwnCredit::Owe, "30 days have passed", rule)).await {
             Ok(account) => closed += usize::from(account.state == AccountState::Closed),
             Err(CloseError::Storage(error)) => return Err(error),
             Err(why) => tracing::warn!(account = id.0, %why, "an account could not be closed yet"),
@@ -376,12 +430,19 @@ pub async fn finish_closings(base: &Base) -> Result<usize, Error> {
     Ok(closed)
 }
 
-async fn begin_closing(base: &Base, id: AccountId, reason: &str, actor: &str) -> Result<Account, CloseError> {
+async fn begin_closing(
+    base: &Base,
+    id: AccountId,
+    reason: &str,
+    actor: &Actor,
+) -> Result<Account, CloseError> {
     let now = base.clock.now();
     let mut tx = base.db.begin().await?;
     ledger::lock(&mut tx, &mut Book::default(), [id]).await?;
     let mut account = closable(&mut tx, id, |child| child < AccountState::Closing).await?;
     if account.state != AccountState::Closing {
+        note_state(&mut tx, &account, AccountState::Closing, "account.close", Some(reason), actor, now)
+            .await?;
         let reason = because(actor, reason);
         accounts::set_state(&mut tx, id, AccountState::Closing, Some(&reason), now).await?;
         account.state = AccountState::Closing;
@@ -403,7 +464,7 @@ async fn close_now(
     id: AccountId,
     own_credit: OwnCredit,
     reason: &str,
-    actor: &str,
+    actor: &Actor,
 ) -> Result<Account, CloseError> {
     let now = base.clock.now();
     let mut tx = base.db.begin().await?;
@@ -417,11 +478,12 @@ async fn close_now(
         return Ok(account);
     }
     let back = back_by_origin(&mut tx, &book, &account, own_credit).await?;
+    note_state(&mut tx, &account, AccountState::Closed, "account.close", Some(reason), actor, now).await?;
     if !back.is_empty() {
         let group = Group {
             cause: Cause { kind: CauseKind::Closing, id: id.0 },
             postings: back.clone(),
-            actor: actor.to_owned(),
+            actor: actor.words(),
             reference: reason.trim().to_owned(),
         };
         booked(ledger::post_one(&mut tx, &group, now).await?)?;

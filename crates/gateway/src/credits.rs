@@ -5,6 +5,7 @@
 //! numbers, as the intake does: so nobody waits for another in a circle.
 
 use domain::account::{Account, AccountState, AutoTransfer};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::{AccountId, TransferId};
 use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, PostError, Posting, TransferCode};
@@ -14,6 +15,7 @@ use storage::requests::{self, Remembered};
 use storage::{Error, Tx, accounts, ledger, promo};
 
 use crate::again::{again, busy};
+use crate::audit::{self, Changes};
 use crate::base::Base;
 
 /// The most characters of a reason, a reference or an idempotency key.
@@ -169,8 +171,8 @@ pub enum RuleError {
 
 busy!(TransferError, RuleError);
 
-/// Grants credit to an account. `actor` is who did it, for the statement.
-pub async fn grant(base: &Base, grant: &Grant, actor: &str) -> Result<Done, TransferError> {
+/// Grants credit to an account. `actor` is who did it, for the statement and the audit log.
+pub async fn grant(base: &Base, grant: &Grant, actor: &Actor) -> Result<Done, TransferError> {
     positive(grant.amount)?;
     if grant.reason.trim().is_empty() {
         return Err(TransferError::NoReason);
@@ -180,7 +182,7 @@ pub async fn grant(base: &Base, grant: &Grant, actor: &str) -> Result<Done, Tran
     again(|| grant_once(base, grant, actor)).await
 }
 
-async fn grant_once(base: &Base, grant: &Grant, actor: &str) -> Result<Done, TransferError> {
+async fn grant_once(base: &Base, grant: &Grant, actor: &Actor) -> Result<Done, TransferError> {
     let Grant { account, amount, .. } = *grant;
     let now = base.clock.now();
     let mut tx = base.db.begin().await?;
@@ -209,6 +211,11 @@ async fn grant_once(base: &Base, grant: &Grant, actor: &str) -> Result<Done, Tra
             code: TransferCode::Grant,
         },
     };
+    let changes = Changes::new()
+        .new_field("amount", amount.to_string())
+        .new_field("reason", grant.reason.trim())
+        .new_field("free_until", grant.promo_until.map(audit::time));
+    audit::note(&mut tx, &to, actor, "credits.grant", "credits", &changes, now).await?;
     let done = post(&mut tx, request, posting, actor, &grant.reason, now).await?;
     match grant.promo_until {
         Some(until) => drop(promo::insert(&mut tx, account, amount, until, now).await?),
@@ -218,11 +225,12 @@ async fn grant_once(base: &Base, grant: &Grant, actor: &str) -> Result<Done, Tra
     Ok(done)
 }
 
-/// Moves credit from an account to one above or below it. `actor` is who did it, for the statement.
+/// Moves credit from an account to one above or below it. `actor` is who did it, for the statements
+/// and the audit logs of both.
 ///
 /// Only what the wallet of the giver holds can be given, whatever its credit line; free credit stays
 /// where it is. What was refused is not remembered: the same key may be tried again.
-pub async fn transfer(base: &Base, transfer: &Transfer, actor: &str) -> Result<Done, TransferError> {
+pub async fn transfer(base: &Base, transfer: &Transfer, actor: &Actor) -> Result<Done, TransferError> {
     positive(transfer.amount)?;
     short("reference", &transfer.reference)?;
     short("idempotency key", transfer.idempotency_key.as_deref().unwrap_or(""))?;
@@ -232,7 +240,7 @@ pub async fn transfer(base: &Base, transfer: &Transfer, actor: &str) -> Result<D
     again(|| transfer_once(base, transfer, actor)).await
 }
 
-async fn transfer_once(base: &Base, transfer: &Transfer, actor: &str) -> Result<Done, TransferError> {
+async fn transfer_once(base: &Base, transfer: &Transfer, actor: &Actor) -> Result<Done, TransferError> {
     let Transfer { from, to, amount, .. } = *transfer;
     let now = base.clock.now();
     let mut tx = base.db.begin().await?;
@@ -261,6 +269,11 @@ async fn transfer_once(base: &Base, transfer: &Transfer, actor: &str) -> Result<
     }
     let posting =
         Posting { from: wallet, to: LedgerAccount::Wallet(to), amount, code: TransferCode::Transfer };
+    let reference = Some(transfer.reference.trim()).filter(|text| !text.is_empty());
+    let changes = Changes::new().new_field("amount", amount.to_string()).new_field("reference", reference);
+    let (out, into) = (format!("to {}", audit::named(&taker)), format!("from {}", audit::named(&giver)));
+    audit::note(&mut tx, &giver, actor, "credits.transfer", &out, &changes, now).await?;
+    audit::note(&mut tx, &taker, actor, "credits.transfer", &into, &changes, now).await?;
     let done = post(&mut tx, request, posting, actor, &transfer.reference, now).await?;
     accounts::arm_children(&mut tx, to).await?;
     tx.commit().await?;
@@ -270,7 +283,12 @@ async fn transfer_once(base: &Base, transfer: &Transfer, actor: &str) -> Result<
 /// Sets the rule by which credit comes to an account from the one above: whenever a message takes
 /// its balance below the threshold, the amount comes, within the ceilings. An amount of 0 switches
 /// it off.
-pub async fn set_auto_transfer(base: &Base, account: AccountId, rule: AutoTransfer) -> Result<(), RuleError> {
+pub async fn set_auto_transfer(
+    base: &Base,
+    account: AccountId,
+    rule: AutoTransfer,
+    actor: &Actor,
+) -> Result<(), RuleError> {
     let AutoTransfer { threshold, amount, day_max, month_max } = rule;
     let ceilings = [("ceiling of the day", day_max), ("ceiling of the month", month_max)];
     let all = [("threshold", Some(threshold)), ("amount", Some(amount)), ceilings[0], ceilings[1]];
@@ -296,15 +314,43 @@ pub async fn set_auto_transfer(base: &Base, account: AccountId, rule: AutoTransf
         if amount.is_positive() && found.parent.is_none() {
             return Err(RuleError::NoParent(account));
         }
-        accounts::set_auto_transfer(&mut tx, account, amount.is_positive().then_some(rule)).await?;
+        let rule = amount.is_positive().then_some(rule);
+        let changes = rule_changes(found.auto_transfer, rule);
+        if !changes.is_empty() {
+            let now = base.clock.now();
+            let subject = "automatic transfer";
+            audit::note(&mut tx, &found, actor, "auto_transfer.change", subject, &changes, now).await?;
+        }
+        accounts::set_auto_transfer(&mut tx, account, rule).await?;
         Ok::<(), RuleError>(tx.commit().await?)
     })
     .await?;
     Ok(base.refresh().await?)
 }
 
+fn rule_changes(before: Option<AutoTransfer>, after: Option<AutoTransfer>) -> Changes {
+    let of = |read: fn(AutoTransfer) -> Option<Credits>| {
+        let text = |rule: Option<AutoTransfer>| rule.and_then(read).map(|amount| amount.to_string());
+        (text(before), text(after))
+    };
+    let fields = [
+        ("threshold", of(|rule| Some(rule.threshold))),
+        ("amount", of(|rule| Some(rule.amount))),
+        ("day_max", of(|rule| rule.day_max)),
+        ("month_max", of(|rule| rule.month_max)),
+    ];
+    fields
+        .into_iter()
+        .fold(Changes::new(), |changes, (name, (before, after))| changes.field(name, before, after))
+}
+
 /// Sets how far below zero the wallet of an account may go by messages.
-pub async fn set_credit_line(base: &Base, account: AccountId, line: Credits) -> Result<(), RuleError> {
+pub async fn set_credit_line(
+    base: &Base,
+    account: AccountId,
+    line: Credits,
+    actor: &Actor,
+) -> Result<(), RuleError> {
     if line < Credits::ZERO {
         return Err(RuleError::Negative { field: "credit line", amount: line });
     }
@@ -319,6 +365,11 @@ pub async fn set_credit_line(base: &Base, account: AccountId, line: Credits) -> 
         let balance = book.balance(LedgerAccount::Wallet(account)).unwrap_or(Credits::ZERO);
         if balance < -line {
             return Err(RuleError::InUse { account, balance, line });
+        }
+        let changes = Changes::new().field("credit_line", found.credit_line.to_string(), line.to_string());
+        if !changes.is_empty() {
+            let now = base.clock.now();
+            audit::note(&mut tx, &found, actor, "credit_line.change", "credit line", &changes, now).await?;
         }
         accounts::set_credit_line(&mut tx, account, line).await?;
         Ok::<(), RuleError>(tx.commit().await?)
@@ -415,14 +466,14 @@ async fn post(
     tx: &mut Tx,
     request: i64,
     posting: Posting,
-    actor: &str,
+    actor: &Actor,
     reference: &str,
     now: Moment,
 ) -> Result<Done, TransferError> {
     let group = Group {
         cause: Cause { kind: CauseKind::Request, id: request },
         postings: vec![posting],
-        actor: actor.to_owned(),
+        actor: actor.words(),
         reference: reference.to_owned(),
     };
     match ledger::post_one(tx, &group, now).await? {

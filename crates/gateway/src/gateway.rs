@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use carriers::{Event, Outstanding};
 use domain::account::{Account, AccountState, effective};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::{MessageId, NodeId};
 use domain::message::WhenLost;
@@ -205,12 +206,23 @@ impl Gateway {
 
     /// Takes back those of an account's messages that are scheduled and not yet sent, and gives
     /// back what they cost. Gives their ids.
-    pub async fn cancel(&self, account: &Account, ids: &[MessageId], actor: &str) -> Result<Vec<MessageId>> {
+    pub async fn cancel(
+        &self,
+        account: &Account,
+        ids: &[MessageId],
+        actor: &Actor,
+    ) -> Result<Vec<MessageId>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let (reply, answer) = oneshot::channel();
-        let entry = Entry::Cancel { account: account.id, ids: ids.to_vec(), actor: actor.to_owned(), reply };
+        let entry = Entry::Cancel {
+            account: account.id,
+            root: account.root(),
+            ids: ids.to_vec(),
+            actor: Box::new(actor.clone()),
+            reply,
+        };
         let gone = || Error::Gone("the gateway is stopping".to_owned());
         self.inner.entries.send(entry).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
@@ -250,8 +262,13 @@ impl Gateway {
         }
         // What was answered just now is stored by one more turn of the writer.
         let (reply, stored) = oneshot::channel();
-        let nothing =
-            Entry::Cancel { account: domain::id::AccountId(0), ids: Vec::new(), actor: String::new(), reply };
+        let nothing = Entry::Cancel {
+            account: domain::id::AccountId(0),
+            root: domain::id::AccountId(0),
+            ids: Vec::new(),
+            actor: Box::new(Actor::rule("rule")),
+            reply,
+        };
         if self.inner.entries.send(nothing).is_ok() {
             let _ = tokio::time::timeout(DRAIN, stored).await;
         }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use domain::account::AccountState;
+use domain::actor::Actor;
 use domain::id::{AccountId, KeyId};
-use domain::key::{Key, Scopes};
+use domain::key::{Key, Scope, Scopes};
 use domain::ledger::Book;
 use domain::moment::Moment;
 use rand::RngExt;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use storage::{Db, Error, accounts, keys, ledger};
 
 use crate::again::{again, busy};
+use crate::audit::{self, Changes};
 use crate::base::Base;
 
 /// The most characters of a label.
@@ -96,7 +98,12 @@ busy!(CreateKeyError, RevokeError);
 ///
 /// Subaccount access is for accounts that can have subaccounts: main accounts, and those below them
 /// that are not at the greatest depth. It reaches down from the account, never up or sideways.
-pub async fn create(base: &Base, account: AccountId, new: &NewKey) -> Result<(Key, String), CreateKeyError> {
+pub async fn create(
+    base: &Base,
+    account: AccountId,
+    new: &NewKey,
+    actor: &Actor,
+) -> Result<(Key, String), CreateKeyError> {
     let label = new.label.trim();
     let length = label.chars().count();
     if length > LABEL_MAX {
@@ -106,7 +113,7 @@ pub async fn create(base: &Base, account: AccountId, new: &NewKey) -> Result<(Ke
         return Err(CreateKeyError::NoScopes);
     }
     let secret = secret(&mut rand::rng(), new.sandbox);
-    let key = again(|| create_once(base, account, new, label, &secret)).await?;
+    let key = again(|| create_once(base, account, new, label, &secret, actor)).await?;
     base.refresh().await?;
     Ok((key, secret))
 }
@@ -117,6 +124,7 @@ async fn create_once(
     new: &NewKey,
     label: &str,
     secret: &str,
+    actor: &Actor,
 ) -> Result<Key, CreateKeyError> {
     let now = base.clock.now();
     if new.expires_at.is_some_and(|end| end <= now) {
@@ -143,18 +151,32 @@ async fn create_once(
         revoked_at: None,
         created_at: now,
     };
+    let scopes: Vec<&str> = key.scopes.iter().map(Scope::as_str).collect();
+    let changes = Changes::new()
+        .new_field("prefix", &key.prefix)
+        .new_field("scopes", (key.scopes != Scopes::ALL).then_some(scopes))
+        .new_field("sandbox", key.sandbox.then_some(true))
+        .new_field("subaccount_access", key.subaccount_access.then_some(true))
+        .new_field("expires_at", key.expires_at.map(audit::time));
+    audit::note(&mut tx, &owner, actor, "key.create", &named(&key), &changes, now).await?;
     keys::insert(&mut tx, &key, &hash(secret)).await?;
     tx.commit().await?;
     Ok(key)
 }
 
 /// Takes a key of an account back. Doing so again changes nothing.
-pub async fn revoke(base: &Base, account: AccountId, key: KeyId) -> Result<Key, RevokeError> {
+pub async fn revoke(base: &Base, account: AccountId, key: KeyId, actor: &Actor) -> Result<Key, RevokeError> {
     let revoked = again(|| async move {
         let now = base.clock.now();
         let mut tx = base.db.begin().await?;
         let found = keys::find(&mut tx, key).await?.filter(|k| k.account == account);
         let mut found = found.ok_or(RevokeError::NotFound { account, key })?;
+        let owner = accounts::find(&mut tx, account).await?;
+        let owner = owner.ok_or(RevokeError::NotFound { account, key })?;
+        if found.revoked_at.is_none() {
+            let changes = Changes::new().old_field("prefix", &found.prefix);
+            audit::note(&mut tx, &owner, actor, "key.revoke", &named(&found), &changes, now).await?;
+        }
         if keys::revoke(&mut tx, key, now).await? {
             found.revoked_at = Some(now);
         }
@@ -164,6 +186,14 @@ pub async fn revoke(base: &Base, account: AccountId, key: KeyId) -> Result<Key, 
     .await?;
     base.refresh().await?;
     Ok(revoked)
+}
+
+/// A key as logs name it: `key 12 (shop)`.
+pub fn named(key: &Key) -> String {
+    match key.label.as_str() {
+        "" => format!("key {}", key.id),
+        label => format!("key {} ({label})", key.id),
+    }
 }
 
 /// What is stored of a secret, and what it is found by: its SHA-256 in hexadecimal.

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod accounts;
+mod audit;
 pub mod base;
 mod batch;
 pub mod clock;

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use domain::account::{Account, AccountState};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::{AccountId, PriceListId};
 use domain::moment::Moment;
@@ -31,6 +32,7 @@ use storage::prices::{List, NewRow, STANDARD};
 use storage::{Error, Tx, accounts, prices};
 
 use crate::again::{again, busy};
+use crate::audit::{self, Changes};
 use crate::base::Base;
 use crate::clock::start_of_day;
 
@@ -157,6 +159,7 @@ pub async fn import(
     file: impl Read,
     list: &str,
     allow_below_cost: bool,
+    actor: &Actor,
 ) -> Result<Imported, ImportError> {
     let list = list.trim();
     let length = list.chars().count();
@@ -164,7 +167,7 @@ pub async fn import(
         return Err(ImportError::Name(length));
     }
     let rows = read(file, &base.rules.time_zone)?;
-    let imported = again(|| import_once(base, &rows, list, allow_below_cost)).await?;
+    let imported = again(|| import_once(base, &rows, list, allow_below_cost, actor)).await?;
     base.refresh().await?;
     Ok(imported)
 }
@@ -174,6 +177,7 @@ async fn import_once(
     rows: &[(u64, NewRow)],
     list: &str,
     allow_below_cost: bool,
+    actor: &Actor,
 ) -> Result<Imported, ImportError> {
     let now = base.clock.now();
     let mut tx = base.db.begin().await?;
@@ -193,13 +197,34 @@ async fn import_once(
         let told = stored.fixed.iter().take(ERRORS_MAX).map(error).collect();
         return Err(ImportError::Rows(told, stored.fixed.len()));
     }
+    let prices::Stored { added, replaced, unchanged, .. } = stored;
+    note_import(&mut tx, &list, added, replaced, actor, now).await?;
     let concerns = |pair: &Pair<'_>| pair.own == list.id || pair.above == list.id;
     check_costs(&mut tx, now, allow_below_cost, concerns)
         .await?
         .map_or(Ok(()), |l| Err(ImportError::BelowCost(l)))?;
     tx.commit().await?;
-    let prices::Stored { added, replaced, unchanged, .. } = stored;
     Ok(Imported { list, added, replaced, unchanged })
+}
+
+/// New prices are in the log of the installation, and of the accounts that have the list of their own.
+async fn note_import(
+    tx: &mut Tx,
+    list: &List,
+    added: usize,
+    replaced: usize,
+    actor: &Actor,
+    now: Moment,
+) -> Result<(), Error> {
+    if added + replaced == 0 {
+        return Ok(());
+    }
+    let subject = format!("price list '{}'", list.name);
+    let changes = Changes::new().new_field("added", added).new_field("replaced", replaced);
+    let mut logs = vec![storage::audit::INSTALLATION];
+    let with_it = accounts::with_price_list(tx, list.id).await?;
+    logs.extend(with_it.iter().map(|account| (account.id, account.root())));
+    audit::note_all(tx, &logs, actor, "prices.import", &subject, &changes, now).await
 }
 
 /// Gives an account a price list of its own, or takes it away, so that the one of the account above
@@ -209,8 +234,9 @@ pub async fn assign(
     account: AccountId,
     list: Option<&str>,
     allow_below_cost: bool,
+    actor: &Actor,
 ) -> Result<(), AssignError> {
-    again(|| assign_once(base, account, list, allow_below_cost)).await?;
+    again(|| assign_once(base, account, list, allow_below_cost, actor)).await?;
     Ok(base.refresh().await?)
 }
 
@@ -219,7 +245,9 @@ async fn assign_once(
     account: AccountId,
     list: Option<&str>,
     allow_below_cost: bool,
+    actor: &Actor,
 ) -> Result<(), AssignError> {
+    let now = base.clock.now();
     let mut tx = base.db.begin().await?;
     prices::lock_all(&mut tx).await?;
     let found = accounts::find(&mut tx, account).await?.ok_or(AssignError::NotFound(account))?;
@@ -233,9 +261,17 @@ async fn assign_once(
             Some(list.ok_or_else(|| AssignError::NoList(name.to_owned()))?.id)
         }
     };
+    let before = match found.price_list {
+        Some(id) => prices::by_id(&mut tx, id).await?.map(|list| list.name),
+        None => None,
+    };
+    let changes = Changes::new().field("price_list", before, list);
+    if !changes.is_empty() {
+        audit::note(&mut tx, &found, actor, "prices.assign", "prices", &changes, now).await?;
+    }
     accounts::set_price_list(&mut tx, account, id, false).await?;
     let concerns = |pair: &Pair<'_>| pair.account.id == account || found.is_above(pair.account);
-    let loss = check_costs(&mut tx, base.clock.now(), allow_below_cost, concerns).await?;
+    let loss = check_costs(&mut tx, now, allow_below_cost, concerns).await?;
     loss.map_or(Ok(()), |loss| Err(AssignError::BelowCost(loss)))?;
     Ok(tx.commit().await?)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carriers::Report;
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::delivery_report::{ReportState, joined};
 use domain::id::{AccountId, MessageId};
@@ -24,6 +25,7 @@ use storage::statistics::{Counts, Line, Tally};
 use storage::{Result, Tx, jobs, messages, outbox, promo, reports, segments};
 use tokio::sync::oneshot;
 
+use crate::audit::{self, Changes};
 use crate::clock::day_of;
 use crate::dispatch::Slots;
 
@@ -75,10 +77,12 @@ pub enum Entry {
     Cancel {
         /// Whose they must be.
         account: AccountId,
+        /// Its main account.
+        root: AccountId,
         /// Which.
         ids: Vec<MessageId>,
         /// Who asks.
-        actor: String,
+        actor: Box<Actor>,
         /// Told which were.
         reply: oneshot::Sender<Result<Vec<MessageId>>>,
     },
@@ -337,12 +341,16 @@ impl Look {
                 }
                 Entry::Report { report, candidates } => reports.push((report, candidates)),
                 Entry::Kept(kept) => early.extend(kept.iter().cloned()),
-                Entry::Cancel { ids, actor, .. } => {
+                Entry::Cancel { account, root, ids, actor, .. } => {
+                    let words = actor.words();
                     let mine: Vec<MessageId> =
                         ids.iter().copied().filter(|id| self.withdrawn.remove(id)).collect();
                     for id in &mine {
                         self.end(&mut decided, *id, MessageStatus::Cancelled, None, None, now);
-                        self.refund(&mut decided, book, &mut day, *id, 0, actor);
+                        self.refund(&mut decided, book, &mut day, *id, 0, &words);
+                    }
+                    if !mine.is_empty() {
+                        decided.taken_back.push(((*account, *root), actor, mine.clone()));
                     }
                     decided.after.cancelled.push(mine);
                 }
@@ -669,6 +677,8 @@ pub struct Decided<'a> {
     tried_refunds: Vec<MessageId>,
     refunded: Vec<MessageId>,
     promo_back: Vec<(AccountId, Credits)>,
+    /// What accounts have taken back of their scheduled messages, and who did.
+    taken_back: Vec<((AccountId, AccountId), &'a Actor, Vec<MessageId>)>,
     /// Refunds to be booked.
     pub groups: Vec<Group>,
     /// What is to be counted.
@@ -746,6 +756,22 @@ impl<'a> Decided<'a> {
         }
         let done: Vec<i64> =
             self.refunded.iter().filter(|id| self.tried_refunds.contains(id)).map(|id| id.0).collect();
-        jobs::done(tx, REFUND_JOB, &done).await
+        jobs::done(tx, REFUND_JOB, &done).await?;
+        for (account, actor, ids) in &self.taken_back {
+            let (subject, changes) = taken_back(ids);
+            audit::note_at(tx, *account, actor, "message.cancel", &subject, &changes, now).await?;
+        }
+        Ok(())
     }
+}
+
+/// What the audit log says of messages that were taken back: how many, and which are the first.
+fn taken_back(ids: &[MessageId]) -> (String, Changes) {
+    const NAMED_MAX: usize = 20;
+    let subject = match ids {
+        [one] => format!("message {one}"),
+        all => format!("{} messages", all.len()),
+    };
+    let named: Vec<i64> = ids.iter().take(NAMED_MAX).map(|id| id.0).collect();
+    (subject, Changes::new().new_field("messages", (ids.len() > 1).then_some(named)))
 }

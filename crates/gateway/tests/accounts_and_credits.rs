@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use domain::account::{Account, AccountState, AutoTransfer, Email};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::key::{Scope, Scopes};
@@ -56,7 +57,7 @@ fn new(email: &str, parent: Option<AccountId>) -> NewAccount {
 
 async fn account(base: &Base, email: &str, parent: Option<&Account>, credits: i64) -> Account {
     let new = NewAccount { credits: Credits(credits), ..new(email, parent.map(|p| p.id)) };
-    accounts::create(base, &new, "test").await.unwrap()
+    accounts::create(base, &new, &Actor::command_line()).await.unwrap()
 }
 
 async fn holds(base: &Base, account: &Account) -> i64 {
@@ -75,7 +76,7 @@ fn move_(from: &Account, to: &Account, amount: i64, key: Option<&str>) -> Transf
 }
 
 async fn transfer(base: &Base, from: &Account, to: &Account, amount: i64) -> Result<Done, TransferError> {
-    credits::transfer(base, &move_(from, to, amount, None), "test").await
+    credits::transfer(base, &move_(from, to, amount, None), &Actor::command_line()).await
 }
 
 fn granted(to: &Account, amount: i64, key: Option<&str>) -> Grant {
@@ -99,19 +100,27 @@ async fn accounts_form_trees_of_limited_depth_with_unique_addresses() {
         assert_eq!(grandchild.path, [root.id, child.id, grandchild.id]);
         assert_ne!(root.settings.signing_key, child.settings.signing_key);
         let too_deep =
-            accounts::create(&base, &new("x@example.com", Some(grandchild.id)), "t").await.unwrap_err();
+            accounts::create(&base, &new("x@example.com", Some(grandchild.id)), &Actor::command_line())
+                .await
+                .unwrap_err();
         assert!(matches!(too_deep, CreateError::TooDeep { max: 3, .. }), "{too_deep}");
-        let taken = accounts::create(&base, &new("CHILD@example.com", Some(root.id)), "t").await.unwrap_err();
+        let taken = accounts::create(&base, &new("CHILD@example.com", Some(root.id)), &Actor::command_line())
+            .await
+            .unwrap_err();
         assert!(taken.to_string().contains("CHILD@example.com"), "{taken}");
         let nobody =
-            accounts::create(&base, &new("x@example.com", Some(AccountId(5))), "t").await.unwrap_err();
+            accounts::create(&base, &new("x@example.com", Some(AccountId(5))), &Actor::command_line())
+                .await
+                .unwrap_err();
         assert!(matches!(nobody, CreateError::ParentNotFound(AccountId(5))));
         let nameless = NewAccount { owner: "  ".into(), ..new("x@example.com", None) };
-        let nameless = accounts::create(&base, &nameless, "t").await.unwrap_err();
+        let nameless = accounts::create(&base, &nameless, &Actor::command_line()).await.unwrap_err();
         assert!(matches!(nameless, CreateError::Name { length: 0, .. }), "{nameless}");
-        accounts::suspend(&base, root.id, "unpaid", "operator").await.unwrap();
+        accounts::suspend(&base, root.id, "unpaid", &Actor::command_line()).await.unwrap();
         let below_suspended =
-            accounts::create(&base, &new("x@example.com", Some(child.id)), "t").await.unwrap_err();
+            accounts::create(&base, &new("x@example.com", Some(child.id)), &Actor::command_line())
+                .await
+                .unwrap_err();
         assert!(matches!(
             below_suspended,
             CreateError::ParentNotActive { state: AccountState::Suspended, .. }
@@ -128,7 +137,7 @@ async fn two_of_one_address_at_once_become_one_account() {
             .map(|_| {
                 let base = base.clone();
                 tokio::spawn(async move {
-                    accounts::create(&base, &new("a@example.com", None), "t").await.is_ok()
+                    accounts::create(&base, &new("a@example.com", None), &Actor::command_line()).await.is_ok()
                 })
             })
             .collect();
@@ -148,17 +157,17 @@ async fn an_account_is_suspended_with_a_reason_and_activated_again() {
         let root = account(&base, "root@example.com", None, 0).await;
         let child = account(&base, "child@example.com", Some(&root), 0).await;
         assert!(matches!(
-            accounts::suspend(&base, root.id, " ", "operator").await,
+            accounts::suspend(&base, root.id, " ", &Actor::command_line()).await,
             Err(StateError::NoReason(_))
         ));
-        let missing = accounts::suspend(&base, AccountId(9), "x", "operator").await;
+        let missing = accounts::suspend(&base, AccountId(9), "x", &Actor::command_line()).await;
         assert!(matches!(missing, Err(StateError::NotFound(_))));
-        accounts::suspend(&base, root.id, "unpaid", "operator").await.unwrap();
+        accounts::suspend(&base, root.id, "unpaid", &Actor::command_line()).await.unwrap();
         let seen = base.account(root.id).await.unwrap().unwrap();
         assert_eq!(seen.state_reason.as_deref(), Some("operator: unpaid"));
         let mut conn = base.db.read().await.unwrap();
         assert_eq!(accounts::effective_state(&mut conn, &child).await.unwrap(), AccountState::Suspended);
-        accounts::activate(&base, root.id, "operator").await.unwrap();
+        accounts::activate(&base, root.id, &Actor::command_line()).await.unwrap();
         assert_eq!(accounts::effective_state(&mut conn, &child).await.unwrap(), AccountState::Active);
         assert_eq!(base.account(root.id).await.unwrap().unwrap().state, AccountState::Active);
     }
@@ -175,27 +184,32 @@ async fn closing_at_once_gives_handed_down_credit_back_and_frees_the_address() {
         transfer(&base, &root, &grandchild, 5).await.unwrap();
         transfer(&base, &child, &grandchild, 30).await.unwrap();
         transfer(&base, &grandchild, &child, 10).await.unwrap();
-        let error = accounts::close(&base, child.id, When::AtOnce, "over", "key 1").await.unwrap_err();
+        let error =
+            accounts::close(&base, child.id, When::AtOnce, "over", &Actor::command_line()).await.unwrap_err();
         assert!(matches!(&error, CloseError::OpenChildren { count: 1, .. }), "{error}");
         assert!(error.to_string().contains(&grandchild.id.to_string()), "{error}");
         // 25 left: 20 of them from the child, 5 from the root.
         let promo = Grant { promo_until: Some(NOW.after(days(3))), ..granted(&grandchild, 7, None) };
-        credits::grant(&base, &promo, "operator").await.unwrap();
-        let closed = accounts::close(&base, grandchild.id, When::AtOnce, "over", "key 1").await.unwrap();
+        credits::grant(&base, &promo, &Actor::command_line()).await.unwrap();
+        let closed = accounts::close(&base, grandchild.id, When::AtOnce, "over", &Actor::command_line())
+            .await
+            .unwrap();
         assert_eq!(closed.state, AccountState::Closed);
         let held = [holds(&base, &root).await, holds(&base, &child).await, holds(&base, &grandchild).await];
         assert_eq!(held, [40, 60, 0]);
         sound(&base).await;
-        let again = accounts::close(&base, grandchild.id, When::AtOnce, "over", "key 1").await.unwrap_err();
+        let again = accounts::close(&base, grandchild.id, When::AtOnce, "over", &Actor::command_line())
+            .await
+            .unwrap_err();
         assert!(matches!(again, CloseError::Closed(_)));
         assert!(matches!(
-            accounts::activate(&base, grandchild.id, "t").await,
+            accounts::activate(&base, grandchild.id, &Actor::command_line()).await,
             Err(StateError::WrongState { .. })
         ));
         for refused in [
             transfer(&base, &child, &grandchild, 1).await,
             transfer(&base, &grandchild, &child, 1).await,
-            credits::grant(&base, &granted(&grandchild, 1, None), "t").await,
+            credits::grant(&base, &granted(&grandchild, 1, None), &Actor::command_line()).await,
         ] {
             assert!(matches!(refused, Err(TransferError::Closed(_))));
         }
@@ -211,16 +225,17 @@ async fn closing_at_once_is_refused_while_own_credit_is_left() {
         let root = account(&base, "root@example.com", None, 100).await;
         let child = account(&base, "child@example.com", Some(&root), 0).await;
         transfer(&base, &root, &child, 40).await.unwrap();
-        credits::grant(&base, &granted(&child, 3_500_000, None), "operator").await.unwrap();
-        let error = accounts::close(&base, child.id, When::AtOnce, "over", "key 1").await.unwrap_err();
+        credits::grant(&base, &granted(&child, 3_500_000, None), &Actor::command_line()).await.unwrap();
+        let error =
+            accounts::close(&base, child.id, When::AtOnce, "over", &Actor::command_line()).await.unwrap_err();
         assert!(matches!(error, CloseError::OwnCredit { amount: Credits(3_500_000), .. }), "{error}");
         assert!(error.to_string().contains("3.50"), "{error}");
         assert_eq!(holds(&base, &child).await, 3_500_040);
         // Moved up by hand, it can be closed.
         transfer(&base, &child, &root, 3_500_000).await.unwrap();
-        accounts::close(&base, child.id, When::AtOnce, "over", "key 1").await.unwrap_err();
+        accounts::close(&base, child.id, When::AtOnce, "over", &Actor::command_line()).await.unwrap_err();
         transfer(&base, &child, &root, 40).await.unwrap();
-        accounts::close(&base, child.id, When::AtOnce, "over", "key 1").await.unwrap();
+        accounts::close(&base, child.id, When::AtOnce, "over", &Actor::command_line()).await.unwrap();
         sound(&base).await;
     }
 }
@@ -232,16 +247,17 @@ async fn an_account_that_closes_can_be_reopened_for_thirty_days() {
         let root = account(&base, "root@example.com", None, 100).await;
         let child = account(&base, "child@example.com", Some(&root), 2_000_000).await;
         transfer(&base, &root, &child, 30).await.unwrap();
-        let closing = accounts::close(&base, child.id, When::Later, "over", "operator").await.unwrap();
+        let closing =
+            accounts::close(&base, child.id, When::Later, "over", &Actor::command_line()).await.unwrap();
         assert_eq!(closing.state, AccountState::Closing);
         assert_eq!(holds(&base, &child).await, 2_000_030);
         base.clock.set(NOW.after(days(29)));
         assert_eq!(accounts::finish_closings(&base).await.unwrap(), 0);
-        accounts::activate(&base, child.id, "operator").await.unwrap();
+        accounts::activate(&base, child.id, &Actor::command_line()).await.unwrap();
         base.clock.set(NOW.after(days(31)));
         assert_eq!(accounts::finish_closings(&base).await.unwrap(), 0);
-        accounts::close(&base, child.id, When::Later, "over", "operator").await.unwrap();
-        accounts::close(&base, root.id, When::Later, "over", "operator").await.unwrap();
+        accounts::close(&base, child.id, When::Later, "over", &Actor::command_line()).await.unwrap();
+        accounts::close(&base, root.id, When::Later, "over", &Actor::command_line()).await.unwrap();
         base.clock.set(NOW.after(days(62)));
         assert_eq!(accounts::finish_closings(&base).await.unwrap(), 2);
         assert_eq!([holds(&base, &root).await, holds(&base, &child).await], [0, 0]);
@@ -268,7 +284,7 @@ async fn a_key_is_shown_once_and_found_by_its_hash() {
             scopes: Scopes::of([Scope::Sms, Scope::Balance]),
             expires_at: Some(NOW.after(days(1))),
         };
-        let (key, secret) = keys::create(&base, root.id, &wanted).await.unwrap();
+        let (key, secret) = keys::create(&base, root.id, &wanted, &Actor::command_line()).await.unwrap();
         assert!(
             keys::is_secret(&secret) && secret.starts_with("bl_test_") && secret.starts_with(&key.prefix)
         );
@@ -276,23 +292,29 @@ async fn a_key_is_shown_once_and_found_by_its_hash() {
         assert_eq!(*found, key);
         assert_eq!(key.label, "shop");
         assert!(found.works(NOW) && !found.works(NOW.after(days(1))));
-        assert!(keys::create(&base, child.id, &wanted).await.is_ok());
-        let refused = keys::create(&base, leaf.id, &wanted).await.unwrap_err();
+        assert!(keys::create(&base, child.id, &wanted, &Actor::command_line()).await.is_ok());
+        let refused = keys::create(&base, leaf.id, &wanted, &Actor::command_line()).await.unwrap_err();
         assert!(matches!(refused, CreateKeyError::NoSubaccounts(_)), "{refused}");
         let ended = NewKey { expires_at: Some(NOW), ..wanted.clone() };
-        assert!(matches!(keys::create(&base, root.id, &ended).await, Err(CreateKeyError::Expired)));
+        assert!(matches!(
+            keys::create(&base, root.id, &ended, &Actor::command_line()).await,
+            Err(CreateKeyError::Expired)
+        ));
         let idle = NewKey { scopes: Scopes::of([]), ..wanted.clone() };
-        assert!(matches!(keys::create(&base, root.id, &idle).await, Err(CreateKeyError::NoScopes)));
+        assert!(matches!(
+            keys::create(&base, root.id, &idle, &Actor::command_line()).await,
+            Err(CreateKeyError::NoScopes)
+        ));
         let used = LastUsed::default();
         used.note(key.id, NOW);
         used.store(&base.db).await.unwrap();
         used.store(&base.db).await.unwrap();
         let listed = storage::keys::of_account(&mut base.db.read().await.unwrap(), root.id).await.unwrap();
         assert_eq!(listed[0].1, Some(NOW));
-        let foreign = keys::revoke(&base, child.id, key.id).await;
+        let foreign = keys::revoke(&base, child.id, key.id, &Actor::command_line()).await;
         assert!(matches!(foreign, Err(RevokeError::NotFound { .. })));
-        keys::revoke(&base, root.id, key.id).await.unwrap();
-        keys::revoke(&base, root.id, key.id).await.unwrap();
+        keys::revoke(&base, root.id, key.id, &Actor::command_line()).await.unwrap();
+        keys::revoke(&base, root.id, key.id, &Actor::command_line()).await.unwrap();
         assert!(!base.key(&keys::hash(&secret)).await.unwrap().unwrap().works(NOW));
     }
 }
@@ -302,20 +324,22 @@ async fn a_grant_is_booked_once_by_its_key() {
     for database in testing::engines().await {
         let base = base(&database).await;
         let root = account(&base, "root@example.com", None, 0).await;
-        let first = credits::grant(&base, &granted(&root, 10, Some("k")), "operator").await.unwrap();
-        let second = credits::grant(&base, &granted(&root, 10, Some("k")), "operator").await.unwrap();
+        let first =
+            credits::grant(&base, &granted(&root, 10, Some("k")), &Actor::command_line()).await.unwrap();
+        let second =
+            credits::grant(&base, &granted(&root, 10, Some("k")), &Actor::command_line()).await.unwrap();
         assert_eq!((first.transfer, first.repeated, second.repeated), (second.transfer, false, true));
-        let other = credits::grant(&base, &granted(&root, 11, Some("k")), "operator").await;
+        let other = credits::grant(&base, &granted(&root, 11, Some("k")), &Actor::command_line()).await;
         assert!(matches!(other, Err(TransferError::KeyReused(_))));
         for amount in [0, -5] {
-            let refused = credits::grant(&base, &granted(&root, amount, None), "operator").await;
+            let refused = credits::grant(&base, &granted(&root, amount, None), &Actor::command_line()).await;
             assert!(matches!(refused, Err(TransferError::NotPositive(_))));
         }
-        let huge = credits::grant(&base, &granted(&root, i64::MAX, None), "operator").await;
+        let huge = credits::grant(&base, &granted(&root, i64::MAX, None), &Actor::command_line()).await;
         assert!(matches!(huge, Err(TransferError::TooLarge(_))), "{huge:?}");
         assert_eq!(holds(&base, &root).await, 10);
         let promo = Grant { promo_until: Some(NOW.after(days(3))), ..granted(&root, 7, None) };
-        credits::grant(&base, &promo, "operator").await.unwrap();
+        credits::grant(&base, &promo, &Actor::command_line()).await.unwrap();
         sound(&base).await;
         base.clock.set(NOW.after(days(3)));
         assert_eq!(credits::end_free_credit(&base).await.unwrap(), 1);
@@ -333,7 +357,9 @@ async fn two_hundred_of_one_key_at_once_are_one_transfer() {
         let tasks: Vec<_> = (0..200)
             .map(|_| {
                 let (base, transfer) = (base.clone(), move_(&root, &child, 10, Some("k")));
-                tokio::spawn(async move { credits::transfer(&base, &transfer, "test").await.unwrap() })
+                tokio::spawn(async move {
+                    credits::transfer(&base, &transfer, &Actor::command_line()).await.unwrap()
+                })
             })
             .collect();
         let mut transfers = Vec::new();
@@ -372,18 +398,18 @@ async fn transfers_go_up_and_down_one_tree_and_never_on_credit() {
         for amount in [0, -1] {
             assert!(matches!(transfer(&base, &root, &a, amount).await, Err(TransferError::NotPositive(_))));
         }
-        credits::set_credit_line(&base, a.id, Credits(1_000)).await.unwrap();
+        credits::set_credit_line(&base, a.id, Credits(1_000), &Actor::command_line()).await.unwrap();
         let borrowed = transfer(&base, &a, &root, 21).await.unwrap_err();
         assert!(matches!(borrowed, TransferError::Insufficient { available: Credits(20), .. }), "{borrowed}");
         transfer(&base, &a, &root, 20).await.unwrap();
         // What was refused is not remembered: the key is still good.
         let wanted = move_(&a, &leaf, 4, Some("later"));
-        credits::transfer(&base, &wanted, "t").await.unwrap_err();
+        credits::transfer(&base, &wanted, &Actor::command_line()).await.unwrap_err();
         transfer(&base, &root, &a, 4).await.unwrap();
-        assert!(!credits::transfer(&base, &wanted, "t").await.unwrap().repeated);
+        assert!(!credits::transfer(&base, &wanted, &Actor::command_line()).await.unwrap().repeated);
         // Each account has keys of its own.
         let of_root = Transfer { asked_by: Some(root.id), ..move_(&root, &a, 1, Some("later")) };
-        assert!(!credits::transfer(&base, &of_root, "t").await.unwrap().repeated);
+        assert!(!credits::transfer(&base, &of_root, &Actor::command_line()).await.unwrap().repeated);
         sound(&base).await;
     }
 }
@@ -451,28 +477,33 @@ async fn a_rule_of_automatic_transfers_is_checked_kept_and_switched_off() {
             day_max: day_max.map(Credits),
             month_max: None,
         };
-        credits::set_auto_transfer(&base, child.id, rule(5, 20, Some(20))).await.unwrap();
+        credits::set_auto_transfer(&base, child.id, rule(5, 20, Some(20)), &Actor::command_line())
+            .await
+            .unwrap();
         let seen = base.account(child.id).await.unwrap().unwrap();
         assert_eq!(seen.auto_transfer, Some(rule(5, 20, Some(20))));
-        let negative = credits::set_auto_transfer(&base, child.id, rule(-5, 20, None)).await;
+        let negative =
+            credits::set_auto_transfer(&base, child.id, rule(-5, 20, None), &Actor::command_line()).await;
         assert!(matches!(negative, Err(RuleError::Negative { field: "threshold", .. })));
-        let ceiling = credits::set_auto_transfer(&base, child.id, rule(5, 20, Some(19))).await;
+        let ceiling =
+            credits::set_auto_transfer(&base, child.id, rule(5, 20, Some(19)), &Actor::command_line()).await;
         assert!(matches!(ceiling, Err(RuleError::Ceiling { .. })));
-        let main = credits::set_auto_transfer(&base, root.id, rule(5, 20, None)).await;
+        let main =
+            credits::set_auto_transfer(&base, root.id, rule(5, 20, None), &Actor::command_line()).await;
         assert!(matches!(main, Err(RuleError::NoParent(_))));
         // Whoever gets credit lets the rules below act again.
         let disarm = "update accounts set auto_armed = 0 where id = $1";
         let mut tx = base.db.begin().await.unwrap();
         tx.execute(disarm, &[child.id.0.into()]).await.unwrap();
         tx.commit().await.unwrap();
-        credits::grant(&base, &granted(&root, 1, None), "operator").await.unwrap();
+        credits::grant(&base, &granted(&root, 1, None), &Actor::command_line()).await.unwrap();
         let mut conn = base.db.read().await.unwrap();
         let armed = "select auto_armed from accounts where id = $1";
         assert_eq!(conn.number(armed, &[child.id.0.into()]).await.unwrap(), 1);
-        credits::set_auto_transfer(&base, child.id, rule(0, 0, None)).await.unwrap();
+        credits::set_auto_transfer(&base, child.id, rule(0, 0, None), &Actor::command_line()).await.unwrap();
         assert_eq!(base.account(child.id).await.unwrap().unwrap().auto_transfer, None);
-        credits::set_credit_line(&base, child.id, Credits(9)).await.unwrap();
-        let negative = credits::set_credit_line(&base, child.id, Credits(-1)).await;
+        credits::set_credit_line(&base, child.id, Credits(9), &Actor::command_line()).await.unwrap();
+        let negative = credits::set_credit_line(&base, child.id, Credits(-1), &Actor::command_line()).await;
         assert!(matches!(negative, Err(RuleError::Negative { .. })));
         sound(&base).await;
     }
@@ -481,7 +512,7 @@ async fn a_rule_of_automatic_transfers_is_checked_kept_and_switched_off() {
 const HEAD: &str = "product,country,network,price,effective_from,comment\n";
 
 async fn import(base: &Base, list: &str, rows: &str, allow: bool) -> Result<prices::Imported, ImportError> {
-    prices::import(base, format!("{HEAD}{rows}").as_bytes(), list, allow).await
+    prices::import(base, format!("{HEAD}{rows}").as_bytes(), list, allow, &Actor::command_line()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -495,11 +526,18 @@ async fn a_file_of_prices_is_taken_in_whole_and_given_back() {
         assert_eq!((again.added, again.replaced, again.unchanged), (0, 0, 3));
         let file = prices::export(&base, "standard").await.unwrap().unwrap();
         assert!(file.contains("sms,DE,26201,0.07,2025-12-31T23:00:00Z,\"good, cheap\"\n"), "{file}");
-        let back = prices::import(&base, file.as_bytes(), "standard", false).await.unwrap();
+        let back =
+            prices::import(&base, file.as_bytes(), "standard", false, &Actor::command_line()).await.unwrap();
         assert_eq!((back.added, back.unchanged), (0, 3));
         assert_eq!(prices::export(&base, "none").await.unwrap(), None);
         let semicolons = "country;price\nFR;0.1\n";
-        assert_eq!(prices::import(&base, semicolons.as_bytes(), "standard", false).await.unwrap().added, 1);
+        assert_eq!(
+            prices::import(&base, semicolons.as_bytes(), "standard", false, &Actor::command_line())
+                .await
+                .unwrap()
+                .added,
+            1
+        );
         assert!(!base.prices().await.unwrap().standard.is_empty());
     }
 }
@@ -531,7 +569,10 @@ async fn a_wrong_file_is_refused_with_every_line_named() {
         ("country,price,price\n", "is there twice"),
         ("country,price\n", "has no prices"),
     ] {
-        let told = prices::import(&base, file.as_bytes(), "standard", false).await.unwrap_err().to_string();
+        let told = prices::import(&base, file.as_bytes(), "standard", false, &Actor::command_line())
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(told.contains(expected), "{told}");
     }
     import(&base, "standard", "sms,DE,,0.1,2026-01-01,\n", false).await.unwrap();
@@ -550,19 +591,21 @@ async fn nobody_sells_below_cost_unless_it_is_allowed() {
         import(&base, "cheap", "sms,DE,,0.060,2026-01-01,\n", false).await.unwrap();
         import(&base, "retail", "sms,DE,,0.090,2026-01-01,\n", false).await.unwrap();
         import(&base, "dear", "sms,DE,,0.120,2026-01-01,\n", false).await.unwrap();
-        let loss = prices::assign(&base, child.id, Some("cheap"), false).await.unwrap_err();
+        let loss =
+            prices::assign(&base, child.id, Some("cheap"), false, &Actor::command_line()).await.unwrap_err();
         assert!(matches!(loss, AssignError::BelowCost(_)));
         assert!(loss.to_string().contains("for 0.06") && loss.to_string().contains("pays 0.07"), "{loss}");
         // A main account pays the installation, which may give it what it likes.
-        prices::assign(&base, root.id, Some("cheap"), false).await.unwrap();
-        prices::assign(&base, root.id, None, false).await.unwrap();
-        let missing = prices::assign(&base, root.id, Some("none"), false).await;
+        prices::assign(&base, root.id, Some("cheap"), false, &Actor::command_line()).await.unwrap();
+        prices::assign(&base, root.id, None, false, &Actor::command_line()).await.unwrap();
+        let missing = prices::assign(&base, root.id, Some("none"), false, &Actor::command_line()).await;
         assert!(matches!(missing, Err(AssignError::NoList(_))));
-        prices::assign(&base, leaf.id, Some("retail"), false).await.unwrap();
+        prices::assign(&base, leaf.id, Some("retail"), false, &Actor::command_line()).await.unwrap();
         // What the leaf sells by would be less than what the child pays then.
-        let above = prices::assign(&base, child.id, Some("dear"), false).await.unwrap_err();
+        let above =
+            prices::assign(&base, child.id, Some("dear"), false, &Actor::command_line()).await.unwrap_err();
         assert!(above.to_string().contains(&format!("account {}", leaf.id)), "{above}");
-        prices::assign(&base, child.id, Some("retail"), false).await.unwrap();
+        prices::assign(&base, child.id, Some("retail"), false, &Actor::command_line()).await.unwrap();
         // Costs that rise, now or later, are found as well.
         let rise = import(&base, "standard", "sms,DE,,0.1,2027-01-01,\n", false).await.unwrap_err();
         assert!(rise.to_string().contains("2027-01-01"), "{rise}");
@@ -572,7 +615,7 @@ async fn nobody_sells_below_cost_unless_it_is_allowed() {
         import(&base, "retail", "sms,DE,,0.065,2027-01-01,\n", true).await.unwrap();
         // What was allowed stays allowed.
         import(&base, "retail", "sms,DE,,0.064,2027-02-01,\n", false).await.unwrap();
-        prices::assign(&base, child.id, Some("cheap"), true).await.unwrap();
+        prices::assign(&base, child.id, Some("cheap"), true, &Actor::command_line()).await.unwrap();
         // Every account pays by its own list, else by the one above.
         let prices = base.prices().await.unwrap();
         let leaf = base.account(leaf.id).await.unwrap().unwrap();

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use carriers::Outcome;
 use domain::account::Account;
+use domain::actor::Actor;
 use domain::carrier::IdSpelling;
 use domain::id::MessageId;
 use domain::message::{MessageClass, MessageStatus};
@@ -253,8 +254,8 @@ async fn a_scheduled_message_is_sent_when_it_is_due_if_its_account_may_send() {
         let soon = plan(&good, 2, 60).await;
         let stopped = plan(&bad, 3, 60).await;
         let cancelled = plan(&good, 4, 60).await;
-        assert_eq!(gateway.cancel(&good, &[cancelled], "key 1").await.unwrap(), [cancelled]);
-        accounts::suspend(&base, bad.id, "unpaid", "operator").await.unwrap();
+        assert_eq!(gateway.cancel(&good, &[cancelled], &Actor::command_line()).await.unwrap(), [cancelled]);
+        accounts::suspend(&base, bad.id, "unpaid", &Actor::command_line()).await.unwrap();
         // What is to be sent in the past is sent now.
         let past = SendRequest { send_at: Some(NOW), ..one(5, MessageClass::Normal) };
         let past = sent(&gateway, &good, past).await;
@@ -269,7 +270,7 @@ async fn a_scheduled_message_is_sent_when_it_is_due_if_its_account_may_send() {
         let put_off = format!("select due_at from outbox where message_id = {stopped}");
         until("it is put off", async || count(&base.db, &put_off).await == minutes(70).0).await;
         assert_eq!(seen(&base.db, stopped).await.status, MessageStatus::Scheduled);
-        accounts::activate(&base, bad.id, "operator").await.unwrap();
+        accounts::activate(&base, bad.id, &Actor::command_line()).await.unwrap();
         base.clock.set(minutes(70));
         assert_eq!(next().await, stopped);
         base.clock.set(minutes(120));

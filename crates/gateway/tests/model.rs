@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::account::{Account, AccountState, AutoTransfer};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::MessageId;
 use domain::moment::Moment;
@@ -689,7 +690,9 @@ impl Real {
         for of in WITH_PRICES {
             let list = format!("c{case}l{of}");
             import(&self.base, &list, &rows.concat(), false).await;
-            prices::assign(&self.base, accounts[of].id, Some(&list), false).await.unwrap();
+            prices::assign(&self.base, accounts[of].id, Some(&list), false, &Actor::command_line())
+                .await
+                .unwrap();
             lists.push(list);
         }
         Tree { real: self, accounts, lists, scheduled: HashMap::new() }
@@ -704,7 +707,7 @@ impl Tree<'_> {
             Command::Send { .. } => self.send(command).await,
             Command::Transfer { from, to, amount } => {
                 let transfer = moving(accounts_of(from), accounts_of(to), *amount);
-                of_transfer(credits::transfer(base, &transfer, "test").await)
+                of_transfer(credits::transfer(base, &transfer, &Actor::command_line()).await)
             }
             Command::Empty { .. } => unreachable!("it was made a transfer"),
             Command::Grant { to, amount } => self.grant(*to, *amount, None).await,
@@ -714,20 +717,25 @@ impl Tree<'_> {
             }
             Command::Rule { of, threshold, amount, day_max } => {
                 let rule = AutoTransfer { day_max: day_max.map(Credits), ..rule(*threshold, *amount) };
-                of_rule(credits::set_auto_transfer(base, accounts_of(of).id, rule).await)
+                of_rule(
+                    credits::set_auto_transfer(base, accounts_of(of).id, rule, &Actor::command_line()).await,
+                )
             }
-            Command::CreditLine { of, line } => {
-                of_rule(credits::set_credit_line(base, accounts_of(of).id, amount_of(line)).await)
-            }
+            Command::CreditLine { of, line } => of_rule(
+                credits::set_credit_line(base, accounts_of(of).id, amount_of(line), &Actor::command_line())
+                    .await,
+            ),
             Command::Suspend { of } => {
-                of_state(accounts::suspend(base, accounts_of(of).id, "test", "operator").await)
+                of_state(accounts::suspend(base, accounts_of(of).id, "test", &Actor::command_line()).await)
             }
             Command::Activate { of } => {
-                of_state(accounts::activate(base, accounts_of(of).id, "operator").await)
+                of_state(accounts::activate(base, accounts_of(of).id, &Actor::command_line()).await)
             }
             Command::Price { of, country, price, allow } => {
                 let file = format!("country,price\n{},{}\n", COUNTRIES[*country], amount_of(price));
-                match prices::import(base, file.as_bytes(), &self.lists[*of], *allow).await {
+                match prices::import(base, file.as_bytes(), &self.lists[*of], *allow, &Actor::command_line())
+                    .await
+                {
                     Ok(_) => Outcome::Done,
                     Err(ImportError::BelowCost(_)) => Outcome::Refused("below cost"),
                     Err(other) => panic!("{other}"),
@@ -737,12 +745,15 @@ impl Tree<'_> {
                 let ids = self.scheduled.get(of).cloned().unwrap_or_default();
                 let asked: Vec<MessageId> =
                     wanted(*newest, *count, ids.len()).into_iter().map(|n| ids[n]).collect();
-                let taken_back = self.real.gateway.cancel(accounts_of(of), &asked, "test").await.unwrap();
+                let taken_back =
+                    self.real.gateway.cancel(accounts_of(of), &asked, &Actor::command_line()).await.unwrap();
                 let place = |id: &MessageId| ids.iter().position(|i| i == id).unwrap();
                 Outcome::Cancelled(taken_back.iter().map(place).collect())
             }
             Command::Close { of } => {
-                match accounts::close(base, accounts_of(of).id, When::AtOnce, "over", "test").await {
+                match accounts::close(base, accounts_of(of).id, When::AtOnce, "over", &Actor::command_line())
+                    .await
+                {
                     Ok(_) => Outcome::Done,
                     Err(CloseError::Closed(_)) => Outcome::Refused("closed"),
                     Err(CloseError::OpenChildren { .. }) => Outcome::Refused("children"),
@@ -774,7 +785,7 @@ impl Tree<'_> {
             idempotency_key: None,
             promo_until,
         };
-        of_transfer(credits::grant(&self.real.base, &grant, "operator").await)
+        of_transfer(credits::grant(&self.real.base, &grant, &Actor::command_line()).await)
     }
 
     async fn send(&mut self, command: &Command) -> Outcome {

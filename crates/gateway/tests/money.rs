@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use domain::account::{Account, AutoTransfer};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::MessageId;
 use domain::ledger::{Cause, CauseKind, Group, LedgerAccount, Posting, TransferCode};
@@ -72,7 +73,7 @@ async fn free_credit_and_margins_are_exact_under_load() {
         import(&base, "retail", "DE,0.09,2020-01-01\n", false).await;
         let root = account(&base, "root", None, 0).await;
         let child = account(&base, "child", Some(&root), 0).await;
-        prices::assign(&base, child.id, Some("retail"), false).await.unwrap();
+        prices::assign(&base, child.id, Some("retail"), false, &Actor::command_line()).await.unwrap();
         // The last message of the free credit is paid by both.
         let free = 300 * 90_000 + 45_000;
         let until = base.clock.now().after(Duration::from_secs(86_400));
@@ -124,11 +125,11 @@ async fn tree(base: &Base, credits: i64) -> Vec<Arc<Account>> {
     let mut all = vec![root.clone()];
     for (name, count) in [("a", 2), ("b", 1)] {
         let child = account(base, name, Some(&root), credits).await;
-        prices::assign(base, child.id, Some("retail"), false).await.unwrap();
+        prices::assign(base, child.id, Some("retail"), false, &Actor::command_line()).await.unwrap();
         all.push(child.clone());
         for n in 0..count {
             let leaf = account(base, &format!("{name}{n}"), Some(&child), credits / 10).await;
-            prices::assign(base, leaf.id, Some("end"), false).await.unwrap();
+            prices::assign(base, leaf.id, Some("end"), false, &Actor::command_line()).await.unwrap();
             all.push(leaf);
         }
     }
@@ -204,10 +205,10 @@ impl Bustle {
                 scheduled.drain(..count).collect()
             };
             for (account, id) in some {
-                let (once, repeated) = ([id], [id, id]);
+                let (once, repeated, actor) = ([id], [id, id], Actor::command_line());
                 let twice = tokio::join!(
-                    self.gateway.cancel(&account, &repeated, "test"),
-                    self.gateway.cancel(&account, &once, "test")
+                    self.gateway.cancel(&account, &repeated, &actor),
+                    self.gateway.cancel(&account, &once, &actor)
                 );
                 let taken_back = twice.0.unwrap().len() + twice.1.unwrap().len();
                 assert!(taken_back <= 1, "{id} was cancelled twice");
@@ -223,7 +224,7 @@ impl Bustle {
             let (from, to) = (self.any(&mut chance), self.any(&mut chance));
             let amount = 1 + chance.below(3_000_000) as i64;
             if let Err(TransferError::Storage(error)) =
-                credits::transfer(&self.base, &moving(&from, &to, amount), "test").await
+                credits::transfer(&self.base, &moving(&from, &to, amount), &Actor::command_line()).await
             {
                 panic!("{error}");
             }
@@ -249,7 +250,9 @@ impl Bustle {
         while self.on() {
             let (list, least) = if chance.below(2) == 0 { ("retail", 90) } else { ("end", 120) };
             let rows = format!("country,price\nDE,0.{:03}\n", least + chance.below(29));
-            prices::import(&self.base, rows.as_bytes(), list, chance.below(2) == 0).await.unwrap();
+            prices::import(&self.base, rows.as_bytes(), list, chance.below(2) == 0, &Actor::command_line())
+                .await
+                .unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -257,11 +260,13 @@ impl Bustle {
     async fn suspend_and_rule(self, mut chance: Seeded) {
         while self.on() {
             let account = self.any(&mut chance);
-            accounts::suspend(&self.base, account.id, "test", "operator").await.unwrap();
-            accounts::activate(&self.base, account.id, "operator").await.unwrap();
+            accounts::suspend(&self.base, account.id, "test", &Actor::command_line()).await.unwrap();
+            accounts::activate(&self.base, account.id, &Actor::command_line()).await.unwrap();
             if account.parent.is_some() {
                 let rule = rule(chance.below(2_000_000) as i64, 1 + chance.below(3_000_000) as i64);
-                credits::set_auto_transfer(&self.base, account.id, rule).await.unwrap();
+                credits::set_auto_transfer(&self.base, account.id, rule, &Actor::command_line())
+                    .await
+                    .unwrap();
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -282,12 +287,13 @@ impl Bustle {
                 parent: Some(above.id),
                 credits: Credits::ZERO,
             };
-            let guest = match accounts::create(&self.base, &new, "test").await {
+            let guest = match accounts::create(&self.base, &new, &Actor::command_line()).await {
                 Ok(guest) => Arc::new(guest),
                 Err(CreateError::ParentNotActive { .. }) => continue,
                 Err(other) => panic!("{other}"),
             };
-            let _ = credits::transfer(&self.base, &moving(&above, &guest, 400_000), "test").await;
+            let _ =
+                credits::transfer(&self.base, &moving(&above, &guest, 400_000), &Actor::command_line()).await;
             let sending = {
                 let (gateway, guest) = (self.gateway.clone(), guest.clone());
                 tokio::spawn(async move {
@@ -297,7 +303,9 @@ impl Bustle {
                 })
             };
             loop {
-                match accounts::close(&self.base, guest.id, When::AtOnce, "over", "test").await {
+                match accounts::close(&self.base, guest.id, When::AtOnce, "over", &Actor::command_line())
+                    .await
+                {
                     Ok(_) => break,
                     Err(CloseError::UnderWay { .. }) => self.gateway.retry_refunds().await.unwrap(),
                     Err(CloseError::OwnCredit { amount, .. }) => {
@@ -388,12 +396,15 @@ async fn what_never_left_is_given_back_with_the_margins() {
         let planned = SendRequest { send_at: Some(later), ..to([number(3)], "b") };
         let planned = sent(&gateway, &leaf, planned).await;
         assert_eq!(
-            gateway.cancel(root, &[planned], "key 1").await.unwrap(),
+            gateway.cancel(root, &[planned], &Actor::command_line()).await.unwrap(),
             [],
             "nobody cancels what is another's"
         );
-        assert_eq!(gateway.cancel(&leaf, &[planned, refused_one], "key 1").await.unwrap(), [planned]);
-        assert_eq!(gateway.cancel(&leaf, &[planned], "key 1").await.unwrap(), []);
+        assert_eq!(
+            gateway.cancel(&leaf, &[planned, refused_one], &Actor::command_line()).await.unwrap(),
+            [planned]
+        );
+        assert_eq!(gateway.cancel(&leaf, &[planned], &Actor::command_line()).await.unwrap(), []);
         base.clock.set(NOW.after(Duration::from_secs(61)));
         becomes(&base.db, expired, MessageStatus::Expired).await;
         script.room(8);
@@ -415,18 +426,18 @@ async fn a_refund_waits_until_the_margin_above_can_be_given_back_and_is_booked_o
         import(&base, "retail", "DE,0.09,2020-01-01\n", false).await;
         let root = account(&base, "root", None, 0).await;
         let child = account(&base, "child", Some(&root), 0).await;
-        prices::assign(&base, child.id, Some("retail"), false).await.unwrap();
+        prices::assign(&base, child.id, Some("retail"), false, &Actor::command_line()).await.unwrap();
         grant(&base, &child, 90_000, None).await;
         let gateway = simulated(&base).await;
         let child = fresh(&base, &child).await;
         let send_at = Some(NOW.after(Duration::from_secs(86_400)));
         let message = sent(&gateway, &child, SendRequest { send_at, ..to([number(1)], "a") }).await;
-        credits::transfer(&base, &moving(&root, &child, 15_000), "test").await.unwrap();
-        assert_eq!(gateway.cancel(&child, &[message], "key 1").await.unwrap(), [message]);
+        credits::transfer(&base, &moving(&root, &child, 15_000), &Actor::command_line()).await.unwrap();
+        assert_eq!(gateway.cancel(&child, &[message], &Actor::command_line()).await.unwrap(), [message]);
         assert_eq!(seen(&base.db, message).await.status, MessageStatus::Cancelled);
         assert_eq!([wallet(&base, &root).await, wallet(&base, &child).await], [0, 15_000]);
         sound(&base).await;
-        let closing = accounts::close(&base, child.id, When::AtOnce, "over", "test").await;
+        let closing = accounts::close(&base, child.id, When::AtOnce, "over", &Actor::command_line()).await;
         assert!(matches!(closing, Err(CloseError::UnderWay { count: 1, .. })), "its refund is still to come");
         // The margin is still spent, so it is put off once more.
         base.clock.set(NOW.after(Duration::from_secs(31)));
@@ -473,7 +484,7 @@ async fn free_credit_that_comes_back_while_more_is_used_is_not_lost() {
             })
         };
         let cancel: Work<'_> = Box::pin(async move {
-            assert_eq!(gateway.cancel(account, planned, "key 1").await.unwrap(), *planned);
+            assert_eq!(gateway.cancel(account, planned, &Actor::command_line()).await.unwrap(), *planned);
         });
         in_one_batch(&base, account, vec![send(50), send(51), cancel, send(52)]).await;
         assert_eq!(holds(&base, account).await, (0, 17 * PRICE));
@@ -490,8 +501,8 @@ async fn who_allows_selling_below_cost_bears_it() {
         import(&base, "cheap", "DE,0.06,2020-01-01\n", false).await;
         let root = account(&base, "root", None, 0).await;
         let child = account(&base, "child", Some(&root), 600_000).await;
-        prices::assign(&base, child.id, Some("cheap"), false).await.unwrap_err();
-        prices::assign(&base, child.id, Some("cheap"), true).await.unwrap();
+        prices::assign(&base, child.id, Some("cheap"), false, &Actor::command_line()).await.unwrap_err();
+        prices::assign(&base, child.id, Some("cheap"), true, &Actor::command_line()).await.unwrap();
         let child = fresh(&base, &child).await;
         let gateway = simulated(&base).await;
         let unborne = gateway.send(&child, to([number(1)], "a")).await;
@@ -592,7 +603,7 @@ async fn the_same_text_goes_to_the_same_recipient_once_in_three_minutes() {
         let send_at = Some(base.clock.now().after(Duration::from_secs(60)));
         let planned = sent(&gateway, &account, SendRequest { send_at, ..to([number(8)], "a") }).await;
         assert_eq!(send(to([number(8)], "a")).await, ["reload"]);
-        gateway.cancel(&account, &[planned], "key 1").await.unwrap();
+        gateway.cancel(&account, &[planned], &Actor::command_line()).await.unwrap();
         assert_eq!(send(to([number(8)], "a")).await, ["sent"]);
         handed_over(&base.db).await;
         sound(&base).await;
@@ -644,7 +655,7 @@ async fn with_rule(
 ) -> (Gateway, Arc<Account>, Arc<Account>) {
     let root = account(base, "root", None, root * PRICE).await;
     let below = account(base, "child", Some(&root), child * PRICE).await;
-    credits::set_auto_transfer(base, below.id, rule).await.unwrap();
+    credits::set_auto_transfer(base, below.id, rule, &Actor::command_line()).await.unwrap();
     (simulated(base).await, root, fresh(base, &below).await)
 }
 
@@ -671,7 +682,7 @@ async fn credit_comes_by_itself_once_a_crossing() {
         // It fell below once and stayed there.
         assert_eq!(came_by_rule(&base).await, 1);
         assert_eq!(wallet(&base, &child).await, PRICE + PRICE / 2);
-        credits::transfer(&base, &moving(&root, &child, 10 * PRICE), "test").await.unwrap();
+        credits::transfer(&base, &moving(&root, &child, 10 * PRICE), &Actor::command_line()).await.unwrap();
         sent(&gateway, &child, to([number(50)], "a")).await;
         assert_eq!(came_by_rule(&base).await, 1, "it is above again");
         sent(&gateway, &child, to([number(51)], "a")).await;
@@ -743,7 +754,7 @@ async fn where_the_account_above_lacks_credit_nothing_moves_and_both_are_told() 
         let base = base(&database.db, Clock::standing_at(NOW)).await;
         let (gateway, root, child) = with_rule(&base, 4, 10, rule(8 * PRICE, 5 * PRICE)).await;
         // A credit line above is no credit to hand down.
-        credits::set_credit_line(&base, root.id, Credits(100 * PRICE)).await.unwrap();
+        credits::set_credit_line(&base, root.id, Credits(100 * PRICE), &Actor::command_line()).await.unwrap();
         for n in 0..6 {
             sent(&gateway, &child, to([number(n)], "a")).await;
         }
@@ -769,7 +780,9 @@ async fn credit_that_comes_by_itself_makes_the_next_account_above_ask_too() {
         let base = base(&database.db, Clock::standing_at(NOW)).await;
         let (gateway, root, child) = with_rule(&base, 100, 12, rule(5 * PRICE, 20 * PRICE)).await;
         let leaf = account(&base, "leaf", Some(&child), 2 * PRICE).await;
-        credits::set_auto_transfer(&base, leaf.id, rule(2 * PRICE, 10 * PRICE)).await.unwrap();
+        credits::set_auto_transfer(&base, leaf.id, rule(2 * PRICE, 10 * PRICE), &Actor::command_line())
+            .await
+            .unwrap();
         let leaf = fresh(&base, &leaf).await;
         let all = async || {
             [wallet(&base, &root).await, wallet(&base, &child).await, wallet(&base, &leaf).await]
@@ -778,8 +791,8 @@ async fn credit_that_comes_by_itself_makes_the_next_account_above_ask_too() {
         sent(&gateway, &leaf, to([number(1)], "a")).await;
         assert_eq!(all().await, [80, 22, 11]);
         // What the leaf needs is not there, but comes to the child in the same batch.
-        credits::transfer(&base, &moving(&child, &root, 18 * PRICE), "test").await.unwrap();
-        credits::transfer(&base, &moving(&leaf, &root, 9 * PRICE), "test").await.unwrap();
+        credits::transfer(&base, &moving(&child, &root, 18 * PRICE), &Actor::command_line()).await.unwrap();
+        credits::transfer(&base, &moving(&leaf, &root, 9 * PRICE), &Actor::command_line()).await.unwrap();
         sent(&gateway, &leaf, to([number(2)], "a")).await;
         assert_eq!(all().await, [87, 24, 1]);
         sent(&gateway, &leaf, to([number(3)], "a")).await;

@@ -7,7 +7,7 @@ use domain::id::AccountId;
 use domain::moment::Moment;
 
 use crate::counters;
-use crate::db::{Conn, Error, Result, Row, Tx, Value};
+use crate::db::{Bulk, Conn, Error, Kind, Result, Row, Tx, Value};
 
 /// Something that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,17 +43,65 @@ pub struct Deed<'a> {
     pub after: Option<&'a str>,
 }
 
+static ADD: Bulk = Bulk::insert(
+    "audit",
+    &[
+        ("id", Kind::Int),
+        ("account_id", Kind::Int),
+        ("root_id", Kind::Int),
+        ("actor_kind", Kind::Int),
+        ("actor_id", Kind::Int),
+        ("actor_name", Kind::Text),
+        ("above_id", Kind::Int),
+        ("visit_id", Kind::Int),
+        ("action", Kind::Text),
+        ("subject", Kind::Text),
+        ("before", Kind::Text),
+        ("after", Kind::Text),
+        ("address", Kind::Text),
+        ("agent", Kind::Text),
+        ("created_at", Kind::Int),
+    ],
+    "",
+);
+
 /// Writes down that something was done to an account, in the transaction that does it.
 pub async fn add(tx: &mut Tx, account: &Account, actor: &Actor, deed: Deed<'_>, now: Moment) -> Result<()> {
-    let id = counters::draw(tx, "id", 1).await?;
-    tx.execute(
-        "insert into audit (id, account_id, root_id, actor_kind, actor_id, actor_name, above_id, visit_id, action,
-            subject, before, after, address, agent, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        &[
+    add_at(tx, (account.id, account.root()), actor, deed, now).await
+}
+
+/// What concerns the installation and no account is kept under this one.
+pub const INSTALLATION: (AccountId, AccountId) = (AccountId(0), AccountId(0));
+
+/// As [`add`], of an account and its main account.
+pub async fn add_at(
+    tx: &mut Tx,
+    account: (AccountId, AccountId),
+    actor: &Actor,
+    deed: Deed<'_>,
+    now: Moment,
+) -> Result<()> {
+    add_all(tx, &[account], actor, deed, now).await
+}
+
+/// Writes down that the same was done to many accounts, each with its main account.
+pub async fn add_all(
+    tx: &mut Tx,
+    accounts: &[(AccountId, AccountId)],
+    actor: &Actor,
+    deed: Deed<'_>,
+    now: Moment,
+) -> Result<()> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let first = counters::draw(tx, "id", accounts.len() as i64).await?;
+    let mut cells: Vec<Value<'_>> = Vec::with_capacity(accounts.len() * 15);
+    for (id, (account, root)) in (first..).zip(accounts) {
+        cells.extend([
             id.into(),
-            account.id.0.into(),
-            account.root().0.into(),
+            account.0.into(),
+            root.0.into(),
             actor.kind.code().into(),
             actor.id.into(),
             Value::from(&actor.name),
@@ -66,10 +114,9 @@ pub async fn add(tx: &mut Tx, account: &Account, actor: &Actor, deed: Deed<'_>, 
             Value::from(&actor.address),
             Value::from(&actor.agent),
             now.0.into(),
-        ],
-    )
-    .await
-    .map(drop)
+        ]);
+    }
+    tx.bulk(&ADD, &cells).await
 }
 
 /// Which entries.

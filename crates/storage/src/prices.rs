@@ -85,6 +85,12 @@ pub async fn by_name(conn: &mut Conn, name: &str) -> Result<Option<List>> {
     row.map(|mut row| Ok(List { id: PriceListId(row.int(0)?), name: row.take_text(1) })).transpose()
 }
 
+/// The list of a number.
+pub async fn by_id(conn: &mut Conn, id: PriceListId) -> Result<Option<List>> {
+    let row = conn.one("select id, name from price_lists where id = $1", &[id.0.into()]).await?;
+    row.map(|mut row| Ok(List { id: PriceListId(row.int(0)?), name: row.take_text(1) })).transpose()
+}
+
 /// The list of a name, made now if there is none.
 pub async fn by_name_or_new(tx: &mut Tx, name: &str, now: Moment) -> Result<List> {
     if let Some(list) = by_name(tx, name).await? {

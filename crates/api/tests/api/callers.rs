@@ -1,6 +1,7 @@
 //! Who may call, on every endpoint: README of the wire, sections 4, 7 and 8.
 
 use domain::account::AccountState;
+use domain::actor::Actor;
 use domain::id::AccountId;
 use domain::key::{Scope, Scopes};
 use domain::moment::Moment;
@@ -76,7 +77,7 @@ async fn what_is_no_working_key_is_900() {
     let key = house.key.clone();
     let revoked = house.key(house.main.id, |_| {}).await;
     let id = house.gateway.key(&keys::hash(&revoked)).await.unwrap().unwrap().id;
-    keys::revoke(&house.gateway, house.main.id, id).await.unwrap();
+    keys::revoke(&house.gateway, house.main.id, id, &Actor::command_line()).await.unwrap();
     let expired = house.key(house.main.id, |new| new.expires_at = Some(Moment(NOW.0 + 1))).await;
     house.clock.set(Moment(NOW.0 + 1));
     let long = "k".repeat(5000);
@@ -211,7 +212,7 @@ async fn a_suspended_account_reads_and_does_not_send() {
     let child = house.account("Child", Some(house.main.id), 10).await;
     let key = house.key(child.id, |_| {}).await;
     // Whoever stands above it was suspended.
-    accounts::suspend(&house.gateway, house.main.id, "unpaid", "operator").await.unwrap();
+    accounts::suspend(&house.gateway, house.main.id, "unpaid", &Actor::command_line()).await.unwrap();
     for key in [&house.key, &key] {
         for (method, target, scope) in ENDPOINTS {
             let answer = house.bare(method, target).header("X-Api-Key", key).send().await;
@@ -225,7 +226,7 @@ async fn a_suspended_account_reads_and_does_not_send() {
     let rehearsal = house.bare("GET", "/api/sms?to=4915100000001&text=Hi").header("X-Api-Key", &sandbox);
     assert_eq!(rehearsal.body_text().await, "902");
     assert_eq!(house.messages().await, 0);
-    accounts::activate(&house.gateway, house.main.id, "operator").await.unwrap();
+    accounts::activate(&house.gateway, house.main.id, &Actor::command_line()).await.unwrap();
     assert_eq!(house.text("GET", "/api/sms?to=4915100000001&text=Hi").body_text().await, "100");
 }
 
@@ -235,7 +236,9 @@ async fn a_closed_account_is_900_and_gone_for_those_above() {
     let child = house.account("Child", Some(house.main.id), 0).await;
     let key = house.key(child.id, |_| {}).await;
     let master = house.key(house.main.id, |new| new.subaccount_access = true).await;
-    accounts::close(&house.gateway, child.id, accounts::When::AtOnce, "done", "operator").await.unwrap();
+    accounts::close(&house.gateway, child.id, accounts::When::AtOnce, "done", &Actor::command_line())
+        .await
+        .unwrap();
     for (method, target, _) in ENDPOINTS {
         let answer = house.bare(method, target).header("X-Api-Key", &key).send().await;
         assert!(is_code(&answer, "900"), "{method} {target}: {answer:?}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use carriers::simulator;
 use domain::account::{Account, Email};
+use domain::actor::Actor;
 use domain::carrier::IdSpelling;
 use domain::credits::Credits;
 use domain::id::AccountId;
@@ -80,7 +81,7 @@ impl House {
             public_urls: vec!["https://gateway.example.test".to_owned()],
         };
         let base = Base::new(database.db.clone(), clock.clone(), rules).await.unwrap();
-        prices::import(&base, PRICES.as_bytes(), "standard", false).await.unwrap();
+        prices::import(&base, PRICES.as_bytes(), "standard", false, &Actor::command_line()).await.unwrap();
         let main = new_account(&base, "Muster GmbH", None, 100).await;
         let settings =
             simulator::Settings { report_after: Duration::ZERO, ..simulator::Settings::new("alpha") };
@@ -97,7 +98,7 @@ impl House {
         tokio::spawn(api::serve(listener, gateway.clone(), options, async {
             let _ = stopped.await;
         }));
-        let (_, key) = keys::create(&gateway, main.id, &new_key()).await.unwrap();
+        let (_, key) = keys::create(&gateway, main.id, &new_key(), &Actor::command_line()).await.unwrap();
         House { gateway, clock, address, main, key, stop: Some(stop), _database: database }
     }
 
@@ -115,7 +116,7 @@ impl House {
     pub async fn key(&self, account: AccountId, change: impl FnOnce(&mut NewKey)) -> String {
         let mut new = new_key();
         change(&mut new);
-        keys::create(&self.gateway, account, &new).await.unwrap().1
+        keys::create(&self.gateway, account, &new, &Actor::command_line()).await.unwrap().1
     }
 
     /// What an account holds.
@@ -277,5 +278,5 @@ async fn new_account(base: &Base, name: &str, parent: Option<AccountId>, credits
         parent,
         credits: Credits(credits * 1_000_000),
     };
-    accounts::create(base, &new, "operator").await.unwrap()
+    accounts::create(base, &new, &Actor::command_line()).await.unwrap()
 }

@@ -1,5 +1,6 @@
 //! `/api/pricing`.
 
+use domain::actor::Actor;
 use domain::credits::Credits;
 use gateway::prices;
 
@@ -75,8 +76,16 @@ async fn csv_has_the_recorded_order_of_cells() {
 async fn an_account_sees_the_price_it_pays_itself() {
     let house = House::new().await;
     let child = house.account("Child", Some(house.main.id), 0).await;
-    prices::import(&house.gateway, "country,price\nDE,0.1\n".as_bytes(), "dear", false).await.unwrap();
-    prices::assign(&house.gateway, child.id, Some("dear"), false).await.unwrap();
+    prices::import(
+        &house.gateway,
+        "country,price\nDE,0.1\n".as_bytes(),
+        "dear",
+        false,
+        &Actor::command_line(),
+    )
+    .await
+    .unwrap();
+    prices::assign(&house.gateway, child.id, Some("dear"), false, &Actor::command_line()).await.unwrap();
     let key = house.key(child.id, |_| {}).await;
     let seen = house
         .ask("GET", "/api/pricing?country=DE")

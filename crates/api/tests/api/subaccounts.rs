@@ -1,5 +1,6 @@
 //! `/api/subaccounts`, in the current form and in the legacy form with `action`.
 
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
 use gateway::accounts;
@@ -273,7 +274,7 @@ async fn an_account_two_levels_down_is_below_too() {
 async fn a_suspended_account_reads_and_changes_nothing() {
     let house = House::new().await;
     let id = new(&house).await;
-    accounts::suspend(&house.gateway, house.main.id, "unpaid", "operator").await.unwrap();
+    accounts::suspend(&house.gateway, house.main.id, "unpaid", &Actor::command_line()).await.unwrap();
     assert_eq!(house.ask("GET", "/api/subaccounts/list").json().await[0]["id"], id);
     for (operation, form) in [
         ("create", "name=B&email=b@example.test".to_owned()),

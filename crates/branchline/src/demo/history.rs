@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use domain::account::{Account, AutoTransfer, Email};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::{AccountId, MessageId};
 use domain::label::Label;
@@ -93,8 +94,9 @@ async fn prices(base: &Base) -> Result<()> {
     };
     let ours = list(|(country, price, _)| format!("{country},{price}"));
     let theirs = list(|(country, _, price)| format!("{country},{price}"));
-    gateway::prices::import(base, ours.as_bytes(), storage::prices::STANDARD, false).await?;
-    gateway::prices::import(base, theirs.as_bytes(), RESOLD, false).await?;
+    gateway::prices::import(base, ours.as_bytes(), storage::prices::STANDARD, false, &Actor::command_line())
+        .await?;
+    gateway::prices::import(base, theirs.as_bytes(), RESOLD, false, &Actor::command_line()).await?;
     Ok(())
 }
 
@@ -111,7 +113,7 @@ async fn accounts(base: &Base) -> Result<Vec<Account>> {
             parent,
             credits: if parent.is_none() { credits } else { Credits::ZERO },
         };
-        let account = gateway::accounts::create(base, &new, "operator").await?;
+        let account = gateway::accounts::create(base, &new, &Actor::command_line()).await?;
         if let Some(parent) = parent {
             let handed = Transfer {
                 from: parent,
@@ -121,7 +123,7 @@ async fn accounts(base: &Base) -> Result<Vec<Account>> {
                 idempotency_key: None,
                 asked_by: None,
             };
-            gateway::credits::transfer(base, &handed, "operator").await?;
+            gateway::credits::transfer(base, &handed, &Actor::command_line()).await?;
         }
         if let Some(amount) = who.automatic {
             let amount: Credits = amount.parse()?;
@@ -132,10 +134,10 @@ async fn accounts(base: &Base) -> Result<Vec<Account>> {
                 day_max: Some(times(3)?),
                 month_max: Some(times(20)?),
             };
-            gateway::credits::set_auto_transfer(base, account.id, rule).await?;
+            gateway::credits::set_auto_transfer(base, account.id, rule, &Actor::command_line()).await?;
         }
         if who.resold {
-            gateway::prices::assign(base, account.id, Some(RESOLD), false).await?;
+            gateway::prices::assign(base, account.id, Some(RESOLD), false, &Actor::command_line()).await?;
         }
         if let Some(kind) = who.traffic.first() {
             let mut tx = base.db.begin().await?;
@@ -162,7 +164,7 @@ async fn top_up(base: &Base, accounts: &[Account]) -> Result<()> {
                 idempotency_key: None,
                 promo_until: None,
             };
-            gateway::credits::grant(base, &grant, "operator").await?;
+            gateway::credits::grant(base, &grant, &Actor::command_line()).await?;
         }
     }
     Ok(())

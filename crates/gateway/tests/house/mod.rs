@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use carriers::{Ack, Answer, Connection, Event, Outcome, Report, Submission, simulator};
 use domain::account::{Account, AutoTransfer, Email};
+use domain::actor::Actor;
 use domain::carrier::IdSpelling;
 use domain::credits::Credits;
 use domain::delivery_report::ReportState;
@@ -55,7 +56,7 @@ pub async fn base(db: &Db, clock: Clock) -> Base {
 /// Takes prices in; rows are `country,price,effective_from`.
 pub async fn import(base: &Base, list: &str, rows: &str, allow_below_cost: bool) {
     let file = format!("country,price,effective_from\n{rows}");
-    prices::import(base, file.as_bytes(), list, allow_below_cost).await.unwrap();
+    prices::import(base, file.as_bytes(), list, allow_below_cost, &Actor::command_line()).await.unwrap();
 }
 
 /// The books are in order.
@@ -75,7 +76,7 @@ pub async fn account(base: &Base, name: &str, parent: Option<&Account>, credits:
         parent: parent.map(|p| p.id),
         credits: Credits(credits),
     };
-    Arc::new(accounts::create(base, &new, "test").await.unwrap())
+    Arc::new(accounts::create(base, &new, &Actor::command_line()).await.unwrap())
 }
 
 /// The account as it is now.
@@ -105,7 +106,7 @@ pub async fn grant(base: &Base, to: &Account, amount: i64, promo_until: Option<M
         idempotency_key: None,
         promo_until,
     };
-    credits::grant(base, &grant, "operator").await.unwrap();
+    credits::grant(base, &grant, &Actor::command_line()).await.unwrap();
 }
 
 /// A transfer to be made.
