@@ -39,7 +39,18 @@ pub async fn open(settings: &Settings, missing: Missing) -> Result<Db> {
 /// The books, the clock and the installation's rules.
 pub async fn base(settings: &Settings, missing: Missing, clock: Clock) -> Result<Base> {
     let db = open(settings, missing).await?;
-    Ok(Base::new(db, clock, rules(settings)).await?)
+    let base = Base::new(db, clock, rules(settings)).await?;
+    base.mails_leave_by(settings.mail.as_ref().map(|server| server.address()).as_deref());
+    Ok(base)
+}
+
+/// The address of this machine under which a server that listens here is reached.
+pub fn own_url(listen: &str) -> String {
+    let everywhere = |host: &str| matches!(host, "0.0.0.0" | "[::]");
+    match listen.rsplit_once(':') {
+        Some((host, port)) if everywhere(host) => format!("http://localhost:{port}"),
+        _ => format!("http://{listen}"),
+    }
 }
 
 fn rules(settings: &Settings) -> Rules {

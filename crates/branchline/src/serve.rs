@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use gateway::{Base, Clock, Gateway};
+use gateway::{Base, Clock, Gateway, mail};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -97,10 +97,13 @@ pub async fn serve(
     let stopping = signals()?;
     let workers =
         [tokio::spawn(look_after_metrics(metrics.clone())), tokio::spawn(look_after_accounts(base.clone()))];
+    let address = listener.local_addr()?;
+    base.reached_at(&books::own_url(&address.to_string()));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mails = tokio::spawn(mail::post::run(base.clone(), post(settings), stopped.clone()));
     let lines = lines::of(&settings.carriers);
     let gateway = Gateway::start(base, lines, settings.routes.clone()).await?;
-    let address = format!("http://{}", listener.local_addr()?);
-    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let address = format!("http://{address}");
     let options = api::Options { metrics: Some(Arc::new(move || metrics.render())), ..settings.api.clone() };
     let mut told = stopped.clone();
     let console = web::Options { public_urls: settings.public_urls.clone() };
@@ -123,6 +126,9 @@ pub async fn serve(
             worker.abort();
         }
         gateway.stop().await;
+        if let Err(error) = mails.await {
+            tracing::error!(%error, "the worker that sends mails failed");
+        }
         served
     };
     match tokio::time::timeout(STOP_WITHIN, end).await {
@@ -139,6 +145,26 @@ pub async fn serve(
         return Err(Failure::new("taken_over", message).into());
     }
     Ok(())
+}
+
+/// The way mails leave. Says so once where there is none.
+fn post(settings: &Settings) -> mail::post::Post {
+    let folder = settings.data.join("mails");
+    let from = match &settings.mail {
+        Some(server) => {
+            tracing::info!(server = server.address(), "mails leave by this server");
+            server.from.clone()
+        }
+        None => {
+            tracing::warn!(
+                folder = %folder.display(),
+                "no mail server is set: mails are kept in this folder and shown to the operator in the console; \
+                    set one with [mail] in the settings"
+            );
+            mail::server::keeper()
+        }
+    };
+    mail::post::Post { server: settings.mail.clone(), folder, from }
 }
 
 async fn look_after_metrics(metrics: PrometheusHandle) {

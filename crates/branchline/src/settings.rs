@@ -16,6 +16,7 @@ use storage::Address;
 
 mod carrier;
 mod document;
+mod mail;
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub depth_max: usize,
     /// What the API bears, and how it answers.
     pub api: api::Options,
+    /// The server that mails leave by; without one they are kept.
+    pub mail: Option<gateway::mail::server::Server>,
     /// The lines out; at least one.
     pub carriers: Vec<Carrier>,
     /// Which carrier takes what; at least one.
@@ -81,6 +84,7 @@ impl fmt::Debug for Settings {
             .field("listen", &self.listen)
             .field("database", &self.database_shown())
             .field("data", &self.data)
+            .field("mail", &self.mail)
             .field("carriers", &self.carriers)
             .field("routes", &self.routes)
             .finish_non_exhaustive()
@@ -164,9 +168,13 @@ impl Settings {
                 strict_status: top.strict_status.is_some_and(|at| at.value),
                 ..top.limits.map_or(Ok(api::Options::default()), |at| limits(at.into()))?
             },
+            mail: None,
             carriers: Carrier::all(top.carrier)?,
             routes: Vec::new(),
         };
+        if let Some(table) = top.mail {
+            settings.mail = Some(mail::server(&table.place(), table.into(), settings.public_urls.first())?);
+        }
         settings.routes = routes(top.route, &settings.carriers)?;
         Ok(settings)
     }

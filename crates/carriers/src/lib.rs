@@ -45,8 +45,26 @@ pub trait Connection: Send + Sync {
         drop(outstanding);
     }
 
+    /// How many sessions it has and how wide they are. Nothing for a line that has no such.
+    fn width(&self) -> Option<Width> {
+        None
+    }
+
     /// Begins an orderly end: nothing new is sent, SMPP sessions unbind.
     fn close(&self);
+}
+
+/// How wide a line is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Width {
+    /// Sessions that are bound.
+    pub sessions: usize,
+    /// Sessions that should be.
+    pub sessions_wanted: usize,
+    /// How many submissions each may hold unanswered.
+    pub window: usize,
+    /// Submissions a second over all sessions; 0 is no limit.
+    pub rate: u32,
 }
 
 /// A message, or one segment of it, on its way to a carrier.

@@ -105,6 +105,11 @@ impl<T> Queue<T> {
         std::mem::take(&mut self.lock().items)
     }
 
+    /// How many take from here.
+    pub fn takers(&self) -> usize {
+        self.lock().takers
+    }
+
     /// How many items wait.
     pub fn len(&self) -> usize {
         self.lock().items.len()

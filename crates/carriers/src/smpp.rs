@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::pace::Pace;
 use crate::queue::Queue;
 use crate::teller::Teller;
-use crate::{Connection, Event, Submission};
+use crate::{Connection, Event, Submission, Width};
 
 mod session;
 pub(crate) mod translate;
@@ -151,6 +151,15 @@ impl Connection for Handle {
             false => self.0.queue.offer(submission),
         };
         self.0.not_sent(refused.err());
+    }
+
+    fn width(&self) -> Option<Width> {
+        Some(Width {
+            sessions: self.0.queue.takers(),
+            sessions_wanted: self.0.settings.sessions.clamp(1, 64),
+            window: self.0.window(),
+            rate: self.0.settings.rate,
+        })
     }
 
     fn close(&self) {

@@ -2,7 +2,7 @@
 //! remembered of accounts, keys and prices so that a send does not have to ask for them.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use domain::account::Account;
 use domain::id::{AccountId, PriceListId};
@@ -61,6 +61,8 @@ struct Memory {
     accounts: quick_cache::sync::Cache<AccountId, (i64, Arc<Account>)>,
     keys: quick_cache::sync::Cache<String, (i64, Option<Arc<Key>>)>,
     prices: RwLock<(i64, Arc<Prices>)>,
+    own_url: OnceLock<String>,
+    mail_server: OnceLock<Option<String>>,
 }
 
 /// How many accounts and keys are remembered.
@@ -79,6 +81,8 @@ impl Base {
             accounts: quick_cache::sync::Cache::new(REMEMBERED_MAX),
             keys: quick_cache::sync::Cache::new(REMEMBERED_MAX),
             prices: RwLock::new((-2, Arc::default())),
+            own_url: OnceLock::new(),
+            mail_server: OnceLock::new(),
         };
         let base = Base { db, clock, rules: Arc::new(rules), memory: Arc::new(memory) };
         base.refresh().await?;
@@ -91,6 +95,29 @@ impl Base {
         let version = storage::counters::version(&mut *self.db.read().await?).await?;
         self.memory.version.store(version, Ordering::Release);
         Ok(())
+    }
+
+    /// Says where this installation is reached when its settings name no public address.
+    pub fn reached_at(&self, own_url: &str) {
+        // Whoever says it first is right: the address does not change while we run.
+        let _ = self.memory.own_url.set(own_url.trim_end_matches('/').to_owned());
+    }
+
+    /// The whole address of a path, for mails and for what is to be copied.
+    pub fn link(&self, path: &str) -> String {
+        let own = self.memory.own_url.get().map_or("http://localhost:8077", String::as_str);
+        let home = self.rules.public_urls.first().map_or(own, String::as_str);
+        format!("{home}{path}")
+    }
+
+    /// Says by which server mails leave; nothing when there is none.
+    pub fn mails_leave_by(&self, server: Option<&str>) {
+        let _ = self.memory.mail_server.set(server.map(str::to_owned));
+    }
+
+    /// By which server mails leave, as `host:port`. Without one they are kept, and the console says so.
+    pub fn mail_server(&self) -> Option<&str> {
+        self.memory.mail_server.get()?.as_deref()
     }
 
     fn version(&self) -> i64 {

@@ -258,6 +258,7 @@ impl Writer {
             tally.entry(line.clone()).or_default().add(counts);
         }
         statistics::add(&mut tx, &tally).await?;
+        intake.tell(&mut tx, &self.base, now).await?;
         tx.commit().await
     }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use carriers::{Answer, Connection, Event, Outcome, Submission};
+use carriers::{Answer, Connection, Event, Outcome, Submission, Width};
 use domain::carrier::IdSpelling;
 use domain::id::{AccountId, MessageId};
 use domain::message::{MessageClass, MessageStatus, WhenLost};
@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Clock;
+use crate::recent::{MINUTES, Recent, Said, minute_of};
 use crate::report::Entry;
 
 /// Messages of one tree and class held in memory; further ones wait in the outbox.
@@ -58,6 +59,21 @@ pub struct LineState {
     pub used: usize,
     /// Messages waiting for it in memory.
     pub queued: usize,
+    /// How many sessions it has and how wide they are, where it has such.
+    pub width: Option<Width>,
+    /// Since when it is up, or down.
+    pub since: Moment,
+    /// What it said in each of the last minutes, the newest first.
+    pub minutes: [Said; MINUTES],
+}
+
+impl LineState {
+    /// What it said in so many minutes up to now.
+    pub fn said(&self, minutes: usize) -> Said {
+        let mut said = Said::default();
+        self.minutes.iter().take(minutes).for_each(|minute| said.add(minute));
+        said
+    }
 }
 
 /// Hands messages to carriers. All of it is quick and none of it waits, so one lock is enough.
@@ -84,6 +100,8 @@ struct State {
     /// Batches that were planned and are not yet stored.
     planned: usize,
     closing: bool,
+    /// Which minute it is, by the last tick.
+    minute: i64,
 }
 
 /// A tree that waits in the outbox.
@@ -105,6 +123,9 @@ struct CarrierLine {
     queue: FairQueue,
     /// Messages in flight with parts that found no place yet.
     partial: VecDeque<MessageId>,
+    /// Since when it is up, or down.
+    since: Moment,
+    recent: Recent,
 }
 
 impl CarrierLine {
@@ -279,6 +300,7 @@ impl Dispatcher {
             stalled: Vec::new(),
             planned: 0,
             closing: false,
+            minute: minute_of(clock.now()),
         };
         let lease_until = AtomicI64::new(i64::MAX);
         Dispatcher { state: Mutex::new(state), routes, entries, clock, lease_until, refill: Notify::new() }
@@ -303,11 +325,18 @@ impl Dispatcher {
             used_by_root: HashMap::new(),
             queue: FairQueue::default(),
             partial: VecDeque::new(),
+            since: self.clock.now(),
+            recent: Recent::default(),
         });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
     }
 
     /// Whether any route leads to a country.
@@ -323,6 +352,9 @@ impl Dispatcher {
             room: c.room,
             used: c.used,
             queued: c.queue.len,
+            width: c.connection.width(),
+            since: c.since,
+            minutes: c.recent.minutes(state.minute),
         };
         state.carriers.iter().map(line).collect()
     }
@@ -496,15 +528,28 @@ impl Dispatcher {
                     let turned = (line.room == 0) != (slots == 0);
                     line.room = slots;
                     if turned {
+                        line.since = self.clock.now();
                         tracing::info!(carrier = %carrier, slots, "a carrier is {}", if slots == 0 { "down" } else { "up" });
                         self.route_again(&mut state);
                     }
                 }
                 Event::Answer(answer) => self.answered(&mut state, answer),
                 Event::Report(report) => {
-                    let spelling = state.carriers.iter().find(|c| c.name == report.carrier);
-                    let candidates =
-                        spelling.map_or(IdSpelling::Auto, |c| c.message_ids).candidates(&report.remote_id);
+                    let minute = state.minute;
+                    let line = state.carriers.iter_mut().find(|c| c.name == report.carrier);
+                    let mut spelling = IdSpelling::Auto;
+                    if let Some(line) = line {
+                        spelling = line.message_ids;
+                        let said = line.recent.at(minute);
+                        match report.state.status() {
+                            Some(MessageStatus::Delivered) => said.delivered += 1,
+                            Some(status) if status.is_final() && status != MessageStatus::Unknown => {
+                                said.failed += 1
+                            }
+                            _ => {}
+                        }
+                    }
+                    let candidates = spelling.candidates(&report.remote_id);
                     let _ = self.entries.send(Entry::Report { report, candidates });
                 }
             }
@@ -517,6 +562,7 @@ impl Dispatcher {
     pub(crate) fn tick(&self, sweep: bool) {
         let now = self.clock.now();
         let mut state = self.lock();
+        state.minute = minute_of(now);
         while state.delayed.peek().is_some_and(|d| d.at <= now) {
             let Some(delayed) = state.delayed.pop() else { break };
             self.enqueue(&mut state, delayed.item, true);
@@ -689,6 +735,13 @@ impl Dispatcher {
             return;
         }
         flight.unanswered -= 1;
+        let said = state.carriers[carrier].recent.at(state.minute);
+        match answer.outcome {
+            Outcome::Taken { .. } => said.taken += 1,
+            Outcome::Refused { .. } => said.refused += 1,
+            Outcome::Later { .. } | Outcome::NotSent => said.later += 1,
+            Outcome::Lost => said.lost += 1,
+        }
         match answer.outcome {
             Outcome::Taken { remote_id } => {
                 flight.waiting.taken.push(answer.part);

@@ -243,6 +243,11 @@ impl Gateway {
             && !self.inner.requests.is_closed()
     }
 
+    /// Which carrier takes what.
+    pub fn routes(&self) -> &[Route] {
+        self.inner.dispatcher.routes()
+    }
+
     /// How the carriers' lines are doing.
     pub fn lines(&self) -> Vec<LineState> {
         self.inner.dispatcher.lines()

@@ -21,7 +21,9 @@ use storage::{Question, Result, Tx, messages, notices, promo};
 use tokio::sync::oneshot;
 
 use crate::accept::{Drafts, RecipientRefused, SendRefused, Sent, SentMessage};
+use crate::base::Base;
 use crate::dispatch::Plan;
+use crate::mail;
 use crate::report::Day;
 
 /// Within this time the same text does not go to the same recipient twice.
@@ -250,7 +252,15 @@ pub struct Decided {
     /// Accounts that credit has come to by itself.
     arm_below: BTreeSet<AccountId>,
     lots: HashMap<i64, Credits>,
-    notices: Vec<(AccountId, String)>,
+    not_moved: Vec<NotMoved>,
+}
+
+/// An automatic transfer that was due and was not made.
+struct NotMoved {
+    account: AccountId,
+    above: AccountId,
+    amount: Credits,
+    why: mail::Why,
 }
 
 /// An accepted request: the messages' own rows are made of it when it is written.
@@ -385,14 +395,14 @@ fn charge(
         // comes before it, if it helps.
         let missing = Credits(total.0 - promo.0);
         let mut tried = book.clone();
-        let before = (decided.groups.len(), decided.notices.len());
+        let before = (decided.groups.len(), decided.not_moved.len());
         let stood = (decided.standing.clone(), decided.arm_below.clone(), look.standing.clone());
         let came = transfer_automatically(decided, look, drafts, &mut tried, today, missing);
         if !came || tried.post(&postings).is_err() {
             if came {
                 // It would not have helped: what was noted of it is undone.
                 decided.groups.truncate(before.0);
-                decided.notices.truncate(before.1);
+                decided.not_moved.truncate(before.1);
                 (decided.standing, decided.arm_below, look.standing) = stood;
             }
             let available = Credits(book.available(LedgerAccount::Wallet(account)).0.saturating_add(promo.0));
@@ -485,13 +495,8 @@ fn transfer_automatically(
             known.filter(|below| below.parent == Some(*id)).for_each(|below| below.armed = true);
         } else {
             standing.armed = false;
-            let why = if within {
-                format!("account {parent} holds less than {}", rule.amount)
-            } else {
-                "the ceiling of the day or month is reached".to_owned()
-            };
-            let text = format!("no automatic transfer of {} to account {id}: {why}", rule.amount);
-            decided.notices.extend([(*id, text.clone()), (parent, text)]);
+            let why = if within { mail::Why::NotCovered } else { mail::Why::Ceiling };
+            decided.not_moved.push(NotMoved { account: *id, above: parent, amount: rule.amount, why });
         }
         look.standing.insert(*id, standing.clone());
         decided.standing.insert(*id, standing);
@@ -583,8 +588,34 @@ impl Decided {
         for (lot, remaining) in &self.lots {
             promo::set_remaining(tx, *lot, *remaining).await?;
         }
-        for (account, text) in &self.notices {
-            notices::insert(tx, *account, "automatic transfer", text, now).await?;
+        Ok(())
+    }
+
+    /// Tells both sides of automatic transfers that were not made. After all else, as it takes the counter
+    /// that everybody draws from.
+    pub async fn tell(&self, tx: &mut Tx, base: &Base, now: Moment) -> Result<()> {
+        for NotMoved { account, above, amount, why } in &self.not_moved {
+            let reason = match why {
+                mail::Why::NotCovered => format!("account {above} holds less than {amount}"),
+                mail::Why::Ceiling => "the ceiling of the day or month is reached".to_owned(),
+            };
+            let text = format!("no automatic transfer of {amount} to account {account}: {reason}");
+            for told in [*account, *above] {
+                notices::insert(tx, told, "automatic transfer", &text, now).await?;
+            }
+            let both = storage::accounts::find_all(tx, &[account.0, above.0]).await?;
+            let find = |id: AccountId| both.iter().find(|a| a.id == id).map(mail::Account::from);
+            let (Some(below), Some(above)) = (find(*account), find(*above)) else { continue };
+            for (to, side) in [(below, mail::Side::Below), (above, mail::Side::Above)] {
+                let message = mail::Message::AutomaticTransferFailed {
+                    account: below,
+                    above,
+                    amount: *amount,
+                    why: *why,
+                    side,
+                };
+                mail::enqueue_sparingly(tx, base, to.id, &mail::MONEY, &message, now).await?;
+            }
         }
         Ok(())
     }

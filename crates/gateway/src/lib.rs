@@ -10,7 +10,10 @@ pub mod credits;
 pub mod dispatch;
 pub(crate) mod intake;
 pub mod keys;
+pub mod mail;
+pub mod operator;
 pub mod prices;
+pub mod recent;
 pub mod report;
 
 mod again;

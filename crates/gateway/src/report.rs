@@ -31,6 +31,8 @@ use crate::dispatch::Slots;
 
 /// The kind of job that waits until an account above can give its margin back.
 pub const REFUND_JOB: &str = "refund";
+/// Why a refund waits.
+const REFUND_WAITS: &str = "an account above has spent the margin it would have to give back";
 /// How long until a refund is tried again.
 const REFUND_PAUSE: Duration = Duration::from_secs(30);
 
@@ -750,9 +752,8 @@ impl<'a> Decided<'a> {
         }
         for id in &self.waiting_refunds {
             jobs::add(tx, REFUND_JOB, id.0, now.after(REFUND_PAUSE)).await?;
-        }
-        for id in self.tried_refunds.iter().filter(|id| self.waiting_refunds.contains(id)) {
-            jobs::put_off(tx, REFUND_JOB, id.0, now.after(REFUND_PAUSE)).await?;
+            // It was tried just now, whether for the first time or again.
+            jobs::put_off(tx, REFUND_JOB, id.0, now.after(REFUND_PAUSE), REFUND_WAITS).await?;
         }
         let done: Vec<i64> =
             self.refunded.iter().filter(|id| self.tried_refunds.contains(id)).map(|id| id.0).collect();

@@ -199,6 +199,8 @@ create trigger audit_stays before update or delete or truncate on audit
 
 -- What is to be mailed or was: kept so that an operator without a mail server can read it, and one
 -- with a broken one can try again. state: 0 waiting, 1 sent, 2 kept (no server), 3 given up.
+-- secret: what its link opens doors with; the texts hold a mark in its place, and it is forgotten as
+-- soon as the mail is sent. trying_since: from when the time to give up is counted.
 create table mails (
   id bigint primary key,
   account_id bigint,
@@ -208,8 +210,10 @@ create table mails (
   subject text not null,
   plain text not null,
   html text not null,
+  secret text,
   state bigint not null,
   attempts bigint not null,
+  trying_since bigint not null,
   due_at bigint not null,
   error text,
   created_at bigint not null,
@@ -217,6 +221,27 @@ create table mails (
 );
 
 create index mails_by_time on mails (due_at) where state = 0;
+create index mails_by_state on mails (state, id);
+create index mails_by_account on mails (account_id, kind, created_at);
+
+-- Checks of the books that the operator began while the platform serves. seen_at: the last sign of life of
+-- who checks. done, total: rows read and how many there are, about. broken: what was found, a line each.
+create table checks (
+  id bigint primary key,
+  begun_by text not null,
+  begun_at bigint not null,
+  seen_at bigint not null,
+  done bigint not null,
+  total bigint not null,
+  ended_at bigint,
+  ok bigint,
+  broken_count bigint,
+  broken text,
+  accounts bigint,
+  transfers bigint,
+  messages bigint,
+  error text
+);
 
 -- The calls of an account's programs, for its developers. Kept for some days, and not every one of
 -- many a second.

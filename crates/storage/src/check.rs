@@ -67,6 +67,19 @@ impl Report {
 /// Checks everything. `conn` should be a [`crate::db::Snapshot`]: while others write, a connection
 /// that sees their work between two statements finds faults that are none.
 pub async fn check(conn: &mut Conn) -> Result<Report> {
+    check_telling(conn, &|_| ()).await
+}
+
+/// How many rows [`check`] is going to read, about: transfers and messages.
+pub async fn size(conn: &mut Conn) -> Result<i64> {
+    // Their numbers have few gaps; to count them would take as long as to check some of them.
+    let sql = "select (select coalesce(max(id) - min(id) + 1, 0) from transfers)
+        + (select coalesce(max(id) - min(id) + 1, 0) from messages)";
+    conn.number(sql, &[]).await
+}
+
+/// As [`check`]; `told` hears now and then how many transfers and messages were read.
+pub async fn check_telling(conn: &mut Conn, told: &(dyn Fn(u64) + Send + Sync)) -> Result<Report> {
     let mut report = Report::default();
     let tree = tree(conn, &mut report).await?;
     let places = places(conn, &tree, &mut report).await?;
@@ -79,7 +92,7 @@ pub async fn check(conn: &mut Conn) -> Result<Report> {
         of_accounts: Map::default(),
         waiting: 0,
     };
-    read_side_by_side(conn, &mut books, &mut report).await?;
+    read_side_by_side(conn, &mut books, &mut report, told).await?;
     for (id, balance) in &places {
         let sum = books.sums[id];
         if sum != i128::from(*balance) {
@@ -268,7 +281,12 @@ struct Books<'a> {
     waiting: i64,
 }
 
-async fn read_side_by_side(conn: &mut Conn, books: &mut Books<'_>, report: &mut Report) -> Result<()> {
+async fn read_side_by_side(
+    conn: &mut Conn,
+    books: &mut Books<'_>,
+    report: &mut Report,
+    told: &(dyn Fn(u64) + Send + Sync),
+) -> Result<()> {
     let transfers = format!(
         "select id, cause_kind, cause_id, from_id, to_id, amount, code from transfers
         where id > $1 order by id limit {PAGE}"
@@ -309,6 +327,7 @@ async fn read_side_by_side(conn: &mut Conn, books: &mut Books<'_>, report: &mut 
             .await?;
             charged = last.filter(|_| count == PAGE);
         }
+        told(report.transfers + report.messages);
     }
 }
 

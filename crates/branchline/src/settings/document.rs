@@ -150,6 +150,7 @@ keys! {
         depth_max: i64,
         strict_status: bool,
         limits: LimitsWritten,
+        mail: MailWritten,
         carrier: Vec<Spanned<CarrierWritten>>,
         route: Vec<Spanned<RouteWritten>>,
     }
@@ -164,6 +165,20 @@ keys! {
         body_timeout_seconds: i64,
         request_timeout_seconds: i64,
         idle_timeout_seconds: i64,
+    }
+}
+
+keys! {
+    /// `[mail]`.
+    Mail, MailWritten {
+        host: String,
+        port: i64,
+        tls: String,
+        authority: String,
+        user: String,
+        password: String,
+        from: String,
+        reply_to: String,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a file, the environment and the flags may say, and what is said of their mistakes.
 
 use domain::carrier::IdSpelling;
+use gateway::mail::server::Tls;
 
 use super::*;
 
@@ -177,11 +178,10 @@ fn a_file_that_is_not_there_is_said_to_be_missing() {
 fn the_example_file_can_be_used_as_it_is_and_with_all_of_it_switched_on() {
     let example = include_str!("../../../../branchline.example.toml");
     read(example, &[], &Flags::default()).unwrap();
-    // What is commented out is settings, too: a line that reads `# key = value` or `# [[table]]`.
+    // What is commented out is settings, too: a line that reads `# key = value` or `# [table]`.
     let switched_on = |line: &str| match line.strip_prefix("# ") {
         Some(rest)
-            if rest.starts_with("[[")
-                || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) =>
+            if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) =>
         {
             rest.to_owned()
         }
@@ -191,9 +191,65 @@ fn the_example_file_can_be_used_as_it_is_and_with_all_of_it_switched_on() {
     let settings = read(&all.join("\n"), &[], &Flags::default()).unwrap();
     assert_eq!(settings.carriers.len(), 3);
     assert_eq!(settings.routes.len(), 2);
+    let mail = settings.mail.unwrap();
+    assert_eq!((mail.address().as_str(), mail.tls), ("smtp.example.com:587", Tls::StartTls));
     let usual = api::Options::default();
     assert_eq!(
         (settings.api.connections_max, settings.api.body_max),
         (usual.connections_max, usual.body_max)
     );
+}
+
+const MAIL: &str = r#"public_url = "https://sms.example.com/"
+[mail]
+host = "smtp.example.com"
+port = 2525
+tls = "tls"
+user = "branchline"
+password = "hunter4"
+from = "Branchline <sms@example.com>"
+reply_to = "help@example.com"
+"#;
+
+#[test]
+fn a_mail_server_is_read() {
+    let settings = read(MAIL, &[], &Flags::default()).unwrap();
+    assert!(!format!("{settings:?}").contains("hunter"), "{settings:?}");
+    let mail = settings.mail.unwrap();
+    assert_eq!((mail.address().as_str(), mail.tls), ("smtp.example.com:2525", Tls::Implicit));
+    assert_eq!(mail.login, Some(("branchline".to_owned(), "hunter4".to_owned())));
+    assert_eq!(
+        (mail.from.to_string().as_str(), mail.hello.as_str()),
+        ("Branchline <sms@example.com>", "sms.example.com")
+    );
+    assert_eq!(mail.reply_to.unwrap().to_string(), "help@example.com");
+    let variable = [("BRANCHLINE_MAIL", r#"{ host = "localhost", tls = "none", from = "a@b.example" }"#)];
+    let mail = read("", &variable, &Flags::default()).unwrap().mail.unwrap();
+    assert_eq!((mail.address().as_str(), mail.hello.as_str()), ("localhost:25", "b.example"));
+    assert!(read("", &[], &Flags::default()).unwrap().mail.is_none());
+}
+
+#[test]
+fn a_mistake_about_the_mail_server_is_named() {
+    #[rustfmt::skip]
+    let cases = [
+        ("host =",                        "hots =",                       "test.toml, line 3: 'hots' is not a key of [mail]; did you mean 'host'?"),
+        ("host = \"smtp.example.com\"",   "",                             "test.toml, line 2: 'mail': names no host; add host = \"smtp.example.com\""),
+        ("smtp.example.com",              "smtp.example.com:587",         "test.toml, line 3: 'host': 'smtp.example.com:587' has a port; write that as port = 587"),
+        ("smtp.example.com",              "smtp://example.com",           "test.toml, line 3: 'host': 'smtp://example.com' is an address; write the server's name alone"),
+        ("2525",                          "99999",                        "test.toml, line 4: 'port': 99999 is out of range; use 1 to 65535"),
+        ("\"tls\"",                       "\"start-tls\"",                "test.toml, line 5: 'tls': 'start-tls' is not a way to encrypt; did you mean 'starttls'?"),
+        ("\"tls\"",                       "\"none\"",                     "test.toml, line 7: 'password': would travel to smtp.example.com in clear; use tls ="),
+        ("user = \"branchline\"",         "",                             "test.toml, line 7: 'password': has no user beside it; add user ="),
+        ("password = \"hunter4\"",        "",                             "test.toml, line 6: 'user': has no password beside it; add password ="),
+        ("from =",                        "#",                            "test.toml, line 2: 'mail': names no from; add from = \"Branchline <sms@example.com>\""),
+        ("Branchline <sms@example.com>",  "Branchline",                   "test.toml, line 8: 'from': 'Branchline' is not a mail address; write it as sms@example.com or"),
+        ("help@example.com",              "help@",                        "test.toml, line 9: 'reply_to': 'help@' is not a mail address"),
+        ("port = 2525",                   "authority = \"/nowhere.pem\"", "test.toml, line 4: 'authority': the file /nowhere.pem cannot be read"),
+    ];
+    for (right, wrong, said) in cases {
+        assert!(MAIL.contains(right), "{right}");
+        let problem = read(&MAIL.replacen(right, wrong, 1), &[], &Flags::default()).unwrap_err().to_string();
+        assert!(problem.starts_with(said), "{wrong}\n  said: {problem}\nwanted: {said}");
+    }
 }
