@@ -9,7 +9,7 @@
 //   data-events="url"      on any element: the stream of server-sent events of the page
 //   data-dialog            a link: its page's [data-panel] (else its main part) opens as a dialog
 //   data-copy              a button beside a <code>: copies it
-//   data-chart             a chart: [data-words] under the pointer are written to [data-readout]
+//   data-chart             a chart: the title of the slot under the pointer is written to [data-readout]
 //   data-all               a box: ticks all [data-row] boxes of its form; [data-count] shows how many
 //   data-back              a link: goes back when there is where to
 
@@ -263,9 +263,9 @@ function say(words) {
 /* Charts: what is pointed at, in words. */
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, (event) => {
-    const slot = event.target.closest?.("[data-words]") ?? one("[data-words]", event.target.closest?.(".chart a") ?? document.createElement("i"));
+    const slot = event.target.closest?.(".chart .slot");
     const readout = slot && one("[data-readout]", slot.closest("[data-chart]"));
-    if (readout) readout.textContent = slot.dataset.words;
+    if (readout) readout.textContent = one("title", slot).textContent;
   });
 }
 

@@ -17,7 +17,7 @@ const HEIGHT: f64 = 180.0;
 /// How many lines of the grid there are at most.
 const TICKS_MAX: i64 = 5;
 /// How many labels stand below the bars, on a wide screen and on a narrow one.
-const LABELS_WIDE: usize = 10;
+const LABELS_WIDE: usize = 8;
 const LABELS_NARROW: usize = 4;
 /// How many colours there are; further series share the last one.
 const COLOURS: usize = 8;
@@ -179,6 +179,7 @@ struct Drawing<'a> {
     legend: Vec<(String, &'a str, String)>,
     rows: Vec<(&'a Slot, Vec<String>)>,
     description: String,
+    newest: String,
 }
 
 impl std::fmt::Display for Chart {
@@ -273,6 +274,7 @@ impl Chart {
             legend: legend.collect(),
             rows: self.rows(),
             description: self.description(),
+            newest: self.slots.len().checked_sub(1).map(|last| self.readout(last)).unwrap_or_default(),
             chart: self,
         }
     }
@@ -286,7 +288,8 @@ impl Chart {
                 for series in (0..self.series.len()).filter(|s| self.value(*s, slot) > 0) {
                     let (from, to) = (y(below), y(below.saturating_add(self.value(series, slot))));
                     below = below.saturating_add(self.value(series, slot));
-                    // What is there can be seen, however little it is.
+                    // Whole pixels leave no gaps, and what is there can be seen, however little it is.
+                    let (from, to) = (from.round(), to.round());
                     let height = (from - to).max(1.0);
                     shapes.push(Shape {
                         class: self.class_of(series),
