@@ -158,6 +158,7 @@ impl List {
             };
             let scopes = match key.scopes == Scopes::ALL {
                 true => "all".to_owned(),
+                false if key.scopes == Scopes::WIRE => "all of /api".to_owned(),
                 false => key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(","),
             };
             let zone = &base.rules.time_zone;
