@@ -182,6 +182,9 @@ async fn look_after_accounts(base: Base) {
         if let Err(error) = gateway::credits::end_free_credit(&base).await {
             tracing::warn!(%error, "free credit could not be ended; tried again later");
         }
+        if let Err(error) = gateway::once::forget_old(&base).await {
+            tracing::warn!(%error, "old answers could not be forgotten; tried again later");
+        }
         if let Err(error) = gateway::accounts::finish_closings(&base).await {
             tracing::warn!(%error, "accounts could not be closed; tried again later");
         }

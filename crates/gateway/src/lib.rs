@@ -11,6 +11,7 @@ pub mod dispatch;
 pub(crate) mod intake;
 pub mod keys;
 pub mod mail;
+pub mod once;
 pub mod operator;
 pub mod prices;
 pub mod recent;

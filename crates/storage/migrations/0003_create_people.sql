@@ -264,6 +264,19 @@ create table calls (
 create index calls_by_account on calls (account_id, id);
 create index calls_by_time on calls (created_at);
 
+-- What was asked for through /v1 with an Idempotency-Key, and the answer, sealed by the secret of the
+-- API key that asked. Kept for two days.
+create table answers (
+  key_id bigint not null,
+  name text not null,
+  content text not null,
+  answer text,
+  begun_at bigint not null,
+  primary key (key_id, name)
+);
+
+create index answers_by_time on answers (begun_at);
+
 -- What an account chose besides its messages. access: 0 open, 1 notify, 2 ask. time_zone, language:
 -- absent is the installation's. text_days, number_days: how long texts and full numbers of messages
 -- are kept; absent is for ever. preset: what it was created as.

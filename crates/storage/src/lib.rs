@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod analytics;
+pub mod answers;
 pub mod audit;
 pub mod check;
 pub mod checks;
@@ -26,5 +27,6 @@ pub mod requests;
 pub mod segments;
 pub mod standing;
 pub mod statistics;
+pub mod transfers;
 
 pub use db::{Address, Conn, Db, Error, Question, Result, Tx};
