@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Api;
 use crate::caller::Caller;
-use crate::error::{ApiError, Code, JSON, TEXT};
+use crate::error::{ApiError, Code, JSON, TEXT, problem};
 use crate::parameters::Parameters;
 
 /// A request, read to its end.
@@ -92,30 +92,8 @@ impl FromRequest<Api> for Call {
     async fn from_request(request: Request, api: &Api) -> Result<Call, Response<Body>> {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
-        let refuse = |status, text| {
-            let endpoint = "unread";
-            finish(endpoint, began, Err(ApiError::http(status, text)), accepts_json(&parts.headers), api)
-        };
-        let max = api.options.body_max;
-        let length =
-            parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-        let too_large = || format!("the body has more than {max} bytes; send less with one request");
-        if length.is_some_and(|length: usize| length > max) {
-            return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, too_large()));
-        }
-        if parts.headers.get(CONTENT_ENCODING).is_some_and(|v| v != "identity") {
-            let text = "compressed bodies are not read here; send it plain".to_owned();
-            return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
-        }
-        let read = tokio::time::timeout(api.options.body_timeout, read(body, max, &api.bodies)).await;
-        let (body, room) = read.unwrap_or(Err(Unread::Late)).map_err(|unread| match unread {
-            Unread::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, too_large()),
-            Unread::Late => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time".to_owned()),
-            Unread::Broken(why) => refuse(StatusCode::BAD_REQUEST, format!("the body broke off: {why}")),
-            Unread::NoRoom => {
-                let busy = ApiError::busy("too many large requests are under way, try again in a moment");
-                finish("unread", began, Err(busy), accepts_json(&parts.headers), api)
-            }
+        let Whole { body, room } = whole_body(api, &parts.headers, body).await.map_err(|unread| {
+            finish("unread", began, Err(unread.error()), accepts_json(&parts.headers), api)
         })?;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
         let Parts { method, uri, headers, .. } = parts;
@@ -123,12 +101,67 @@ impl FromRequest<Api> for Call {
     }
 }
 
+/// A body, read to its end.
+pub struct Whole {
+    /// What it is.
+    pub body: Bytes,
+    /// The place in memory that it takes, to be given back with it.
+    pub room: Option<OwnedSemaphorePermit>,
+}
+
 /// Why a body was not read to its end.
-enum Unread {
-    TooLarge,
+pub enum Unread {
+    /// It has more bytes than this.
+    TooLarge(usize),
+    /// It is compressed.
+    Compressed,
+    /// It took too long.
     Late,
+    /// The connection broke.
     Broken(String),
+    /// Too many large ones at once.
     NoRoom,
+}
+
+impl Unread {
+    /// What to say about it.
+    pub fn words(&self) -> String {
+        match self {
+            Unread::TooLarge(max) => {
+                format!("the body has more than {max} bytes; send less with one request")
+            }
+            Unread::Compressed => "compressed bodies are not read here; send it plain".to_owned(),
+            Unread::Late => "the body did not arrive in time".to_owned(),
+            Unread::Broken(why) => format!("the body broke off: {why}"),
+            Unread::NoRoom => "too many large requests are under way, try again in a moment".to_owned(),
+        }
+    }
+
+    fn error(&self) -> ApiError {
+        let status = match self {
+            Unread::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Unread::Compressed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Unread::Late => StatusCode::REQUEST_TIMEOUT,
+            Unread::Broken(_) => StatusCode::BAD_REQUEST,
+            Unread::NoRoom => return ApiError::busy(self.words()),
+        };
+        ApiError::http(status, self.words())
+    }
+}
+
+/// Reads a body to its end, within the limits of size, time and memory.
+pub async fn whole_body(api: &Api, headers: &HeaderMap, body: Body) -> Result<Whole, Unread> {
+    let max = api.options.body_max;
+    let length = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    if length.is_some_and(|length: usize| length > max) {
+        return Err(Unread::TooLarge(max));
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|v| v != "identity") {
+        return Err(Unread::Compressed);
+    }
+    let read = tokio::time::timeout(api.options.body_timeout, read(body, max, &api.bodies)).await;
+    let (body, room) = read.unwrap_or(Err(Unread::Late))?;
+    Ok(Whole { body, room })
 }
 
 /// Bodies up to this many bytes are read without asking for room.
@@ -149,7 +182,7 @@ async fn read(
         let Ok(part) = frame.into_data() else { continue };
         let length = whole.len() + part.len();
         if length > max {
-            return Err(Unread::TooLarge);
+            return Err(Unread::TooLarge(max));
         }
         if length > SMALL {
             let held = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
@@ -255,7 +288,10 @@ pub async fn no_such_endpoint(
 pub async fn no_such_method(
     axum::extract::State(api): axum::extract::State<Api>,
     call: Call,
-) -> impl IntoResponse {
+) -> Response<Body> {
+    if !call.uri.path().starts_with("/api") {
+        return problem(StatusCode::METHOD_NOT_ALLOWED, "the method does not exist here");
+    }
     let text = format!("the method {} does not exist here; see docs/api.md", call.method);
     call.refuse(&api, "none", ApiError::http(StatusCode::METHOD_NOT_ALLOWED, text))
 }

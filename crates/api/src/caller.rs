@@ -156,25 +156,36 @@ fn check_signature(api: &Api, call: &Call, key: &Key, account: &Account) -> Resu
 async fn key(api: &Api, headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<Arc<Key>, ApiError> {
     let refused = |text: &'static str| ApiError::code(Code::AUTHENTICATION, text);
     for secret in secrets(headers, parameters)? {
-        if secret.is_empty() || secret.len() > SECRET_MAX {
-            continue;
+        match find_key(api, &secret).await? {
+            Ok(key) => return Ok(key),
+            Err(UNKNOWN) => {}
+            Err(why) => return Err(refused(why)),
         }
-        // Found by its hash: how long that takes says nothing about how much of a guess was right.
-        let Some(key) = api.gateway.key(&gateway::keys::hash(&secret)).await? else { continue };
-        let now = api.gateway.clock.now();
-        return match (key.works(now), key.revoked_at) {
-            (true, _) => {
-                note_use(api, &key, now);
-                Ok(key)
-            }
-            (false, Some(_)) => Err(refused("the key has been revoked")),
-            (false, None) => Err(refused("the key has expired")),
-        };
     }
     match parameters.given("u") {
         true => Err(refused("logins with u and p are not accepted; use an API key in the header X-Api-Key")),
-        false => Err(refused("the key is not known")),
+        false => Err(refused(UNKNOWN)),
     }
+}
+
+const UNKNOWN: &str = "the key is not known";
+
+/// The key with this secret, when it works; else why it does not.
+pub async fn find_key(api: &Api, secret: &str) -> Result<Result<Arc<Key>, &'static str>, storage::Error> {
+    if secret.is_empty() || secret.len() > SECRET_MAX {
+        return Ok(Err(UNKNOWN));
+    }
+    // Found by its hash: how long that takes says nothing about how much of a guess was right.
+    let Some(key) = api.gateway.key(&gateway::keys::hash(secret)).await? else { return Ok(Err(UNKNOWN)) };
+    let now = api.gateway.clock.now();
+    Ok(match (key.works(now), key.revoked_at) {
+        (true, _) => {
+            note_use(api, &key, now);
+            Ok(key)
+        }
+        (false, Some(_)) => Err("the key has been revoked"),
+        (false, None) => Err("the key has expired"),
+    })
 }
 
 /// Notes that a key was used. Written once a minute, beside the request.
@@ -216,7 +227,7 @@ fn secrets(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<Vec<Strin
 }
 
 /// The one value of a header. Two that differ are an answer to nothing: one of them was not meant.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, &'static str> {
+pub fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, &'static str> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };
     if values.any(|other| other != first) {

@@ -20,19 +20,27 @@ mod signature;
 mod sms;
 mod status;
 mod subaccounts;
+mod table;
+mod v1;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::{any, get, post};
+use axum::http::{Method, StatusCode};
+use axum::routing::any;
+use domain::key::Scope;
+use domain::permission::Action;
 use gateway::Gateway;
 use gateway::keys::LastUsed;
 
 pub use server::{serve, serve_router};
+pub use table::{Needs, Row};
+
 use signature::Nonces;
+use table::Table;
 use tokio::sync::Semaphore;
 
 /// What an operator may set.
@@ -100,6 +108,22 @@ pub(crate) struct Shared {
     last_used: LastUsed,
     /// When `last_used` was written last, in seconds.
     last_used_stored: AtomicI64,
+    /// The address clients know this installation by; empty where it is not configured.
+    address: String,
+    rows: HashMap<(Method, String), Row>,
+}
+
+impl Shared {
+    /// The row of a route. What is asked for by HEAD is what would be got by GET.
+    fn row(&self, method: &Method, path: &str) -> Option<&Row> {
+        let method = if method == Method::HEAD { Method::GET } else { method.clone() };
+        self.rows.get(&(method, path.to_owned()))
+    }
+
+    /// The address clients know this installation by, without a slash at its end.
+    fn address(&self) -> &str {
+        &self.address
+    }
 }
 
 impl std::ops::Deref for Api {
@@ -112,45 +136,85 @@ impl std::ops::Deref for Api {
 /// The URLs of this door. Other doors may be merged into it; what is under none of them is theirs
 /// to answer, or [`serve`]'s.
 pub fn router(gateway: Gateway, options: Options) -> Router {
+    let (v1, rows_v1, openapi) = v1::routes(&address(&gateway));
+    let table = v1::docs(wire(Table::default()), &openapi);
+    let mut rows = HashMap::new();
+    for row in table.rows.into_iter().chain(rows_v1) {
+        rows.insert((row.method.clone(), row.path.clone()), row);
+    }
     let shared = Shared {
+        address: address(&gateway),
         gateway,
         options,
         nonces: Nonces::default(),
         bodies: Arc::new(Semaphore::new(BODIES_MAX_KIB)),
         last_used: LastUsed::default(),
         last_used_stored: AtomicI64::new(0),
+        rows,
     };
     let api = Api(Arc::new(shared));
-    Router::new()
-        .route("/api/sms", get(sms::send).post(sms::send).delete(sms::cancel))
-        .route("/api/status", get(status::read).post(status::read))
-        .route("/api/balance", get(balance::read).post(balance::read))
-        .route("/api/pricing", get(pricing::read).post(pricing::read))
-        .route("/api/journal", get(journal::legacy).post(journal::legacy))
-        .route("/api/journal/outbound", get(journal::outbound).post(journal::outbound))
-        .route("/api/journal/inbound", get(journal::empty).post(journal::empty))
-        .route("/api/journal/replies", get(journal::empty).post(journal::empty))
-        .route("/api/journal/voice", get(journal::empty).post(journal::empty))
-        .route("/api/analytics", get(analytics::legacy).post(analytics::legacy))
-        .route("/api/analytics/date", get(analytics::by_date).post(analytics::by_date))
-        .route("/api/analytics/country", get(analytics::by_country).post(analytics::by_country))
-        .route("/api/analytics/label", get(analytics::by_label).post(analytics::by_label))
-        .route("/api/analytics/subaccount", get(analytics::by_account).post(analytics::by_account))
-        .route("/api/subaccounts", get(subaccounts::legacy).post(subaccounts::legacy))
-        .route("/api/subaccounts/list", get(subaccounts::read).post(subaccounts::read))
-        .route("/api/subaccounts/read", get(subaccounts::read).post(subaccounts::read))
-        .route("/api/subaccounts/create", post(subaccounts::create))
-        .route("/api/subaccounts/update", post(subaccounts::update))
-        .route("/api/subaccounts/transfer_credits", post(subaccounts::transfer))
-        .route("/api/subaccounts/delete", post(subaccounts::remove))
+    let wire = table
+        .router
         .route("/api", any(call::no_such_endpoint))
         .route("/api/", any(call::no_such_endpoint))
         .route("/api/{*rest}", any(call::no_such_endpoint))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
         .method_not_allowed_fallback(call::no_such_method)
-        .with_state(api)
+        .with_state(api.clone());
+    wire.merge(v1::router(&api, v1))
+}
+
+/// The address clients know this installation by, without a slash at its end; empty where it is not
+/// configured.
+fn address(gateway: &Gateway) -> String {
+    gateway.rules.public_urls.first().map_or(String::new(), |url| url.trim_end_matches('/').to_owned())
+}
+
+/// Every route of this door with what a caller needs there.
+pub fn table() -> Vec<Row> {
+    let (_, mut rows, openapi) = v1::routes("");
+    rows.extend(v1::docs(wire(Table::default()), &openapi).rows);
+    rows
+}
+
+/// The routes of the wire.
+fn wire(table: Table) -> Table {
+    use Action::*;
+    use Scope::*;
+    const READ: [Method; 2] = [Method::GET, Method::POST];
+    const GET: [Method; 1] = [Method::GET];
+    const POST: [Method; 1] = [Method::POST];
+    let right = Needs::Right;
+    table
+        .on(&[Method::GET, Method::POST], "/api/sms", right(Sms, SendMessages), sms::send)
+        .on(&[Method::DELETE], "/api/sms", right(Sms, SendMessages), sms::cancel)
+        .on(&READ, "/api/status", right(Status, SeeMessages), status::read)
+        .on(&READ, "/api/balance", right(Balance, SeeBalance), balance::read)
+        .on(&READ, "/api/pricing", right(Pricing, SeePrices), pricing::read)
+        .on(&READ, "/api/journal", right(Journal, SeeMessages), journal::legacy)
+        .on(&READ, "/api/journal/outbound", right(Journal, SeeMessages), journal::outbound)
+        .on(&READ, "/api/journal/inbound", right(Journal, SeeMessages), journal::empty)
+        .on(&READ, "/api/journal/replies", right(Journal, SeeMessages), journal::empty)
+        .on(&READ, "/api/journal/voice", right(Journal, SeeMessages), journal::empty)
+        .on(&READ, "/api/analytics", right(Analytics, SeeStatistics), analytics::legacy)
+        .on(&READ, "/api/analytics/date", right(Analytics, SeeStatistics), analytics::by_date)
+        .on(&READ, "/api/analytics/country", right(Analytics, SeeStatistics), analytics::by_country)
+        .on(&READ, "/api/analytics/label", right(Analytics, SeeStatistics), analytics::by_label)
+        .on(&READ, "/api/analytics/subaccount", right(Analytics, SeeStatistics), analytics::by_account)
+        .on(&READ, "/api/subaccounts", right(Subaccounts, ManageSubaccounts), subaccounts::legacy)
+        .on(&READ, "/api/subaccounts/list", right(Subaccounts, SeeSubaccounts), subaccounts::read)
+        .on(&READ, "/api/subaccounts/read", right(Subaccounts, SeeSubaccounts), subaccounts::read)
+        .on(&POST, "/api/subaccounts/create", right(Subaccounts, ManageSubaccounts), subaccounts::create)
+        .on(&POST, "/api/subaccounts/update", right(Subaccounts, MoveCredits), subaccounts::update)
+        .on(
+            &POST,
+            "/api/subaccounts/transfer_credits",
+            right(Subaccounts, MoveCredits),
+            subaccounts::transfer,
+        )
+        .on(&POST, "/api/subaccounts/delete", right(Subaccounts, ManageSubaccounts), subaccounts::remove)
+        .on(&GET, "/healthz", Needs::Nothing, health::healthz)
+        .on(&GET, "/readyz", Needs::Nothing, health::readyz)
+        .on(&GET, "/metrics", Needs::Nothing, health::metrics)
 }
 
 /// What is under no path at all.

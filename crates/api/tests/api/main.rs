@@ -16,3 +16,4 @@ mod signatures;
 mod sms;
 mod status;
 mod subaccounts;
+mod v1;

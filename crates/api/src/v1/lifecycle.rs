@@ -1,0 +1,183 @@
+//! `/v1/accounts/{account}/suspend` and its like: what becomes of an account below.
+
+use axum::Json;
+use domain::account::AccountState;
+use gateway::accounts::{self, CloseError, StateError, When};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::accounts::Account;
+use super::asked::Asked;
+use super::problem::{Kind, Problem};
+use super::values::{Body, Named};
+
+/// Why.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Why; the members of the account can read it. At most 255 characters.
+    #[schema(min_length = 1, max_length = 255, example = "unpaid since October")]
+    reason: String,
+}
+
+/// How an account is closed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Closing {
+    /// Why; it stands in the account and in the statement. At most 255 characters.
+    #[serde(default)]
+    #[schema(max_length = 255, example = "the branch has moved")]
+    reason: String,
+    /// Whether it is closed now, for good. Else it can be reopened for 30 days, and its credit stays
+    /// until then.
+    #[serde(default)]
+    at_once: bool,
+}
+
+/// The most characters of a reason.
+const REASON_MAX: usize = 255;
+
+fn short(reason: &str) -> Result<(), Problem> {
+    match reason.chars().count() {
+        0..=REASON_MAX => Ok(()),
+        length => {
+            Err(Problem::field("reason", format!("it has {length} characters; use at most {REASON_MAX}")))
+        }
+    }
+}
+
+/// Suspend an account
+///
+/// Stops it and those below it from sending, at once. It can still be read and exported, and its
+/// members can read the reason.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{account}/suspend",
+    operation_id = "suspendAccount",
+    tag = "Accounts",
+    params(("account" = i64, Path, description = "An account below the one that is acted in.", minimum = 1)),
+    request_body = Reason,
+    responses((status = 200, description = "The account as it is now.", body = Account))
+)]
+pub async fn suspend(
+    asked: Asked,
+    Named(id): Named<i64>,
+    Body(Reason { reason }): Body<Reason>,
+) -> Result<Json<Account>, Problem> {
+    let account = asked.below(id).await?;
+    short(&reason)?;
+    let actor = asked.actor_for(&account);
+    accounts::suspend(asked.gateway(), account.id, &reason, &actor).await.map_err(not_changed)?;
+    Ok(Json(Account::now(&asked, account.id).await?))
+}
+
+/// Activate an account
+///
+/// Lets a suspended account send again. Where an account above it is suspended, it stays suspended by
+/// that: `effective_state` says so.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{account}/activate",
+    operation_id = "activateAccount",
+    tag = "Accounts",
+    params(("account" = i64, Path, description = "An account below the one that is acted in.", minimum = 1)),
+    responses((status = 200, description = "The account as it is now.", body = Account))
+)]
+pub async fn activate(asked: Asked, Named(id): Named<i64>) -> Result<Json<Account>, Problem> {
+    let account = asked.below(id).await?;
+    if account.state == AccountState::Closing {
+        let detail = format!("account {id} is closing and cannot be activated; reopen it");
+        return Err(Problem::new(Kind::WrongState, detail).with("state", account.state.as_str()));
+    }
+    set_active(&asked, &account).await
+}
+
+/// Reopen an account
+///
+/// Takes back that an account is to be closed, within 30 days of it.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{account}/reopen",
+    operation_id = "reopenAccount",
+    tag = "Accounts",
+    params(("account" = i64, Path, description = "An account below the one that is acted in.", minimum = 1)),
+    responses((status = 200, description = "The account as it is now.", body = Account))
+)]
+pub async fn reopen(asked: Asked, Named(id): Named<i64>) -> Result<Json<Account>, Problem> {
+    let account = asked.below(id).await?;
+    if account.state == AccountState::Suspended {
+        let detail = format!("account {id} is suspended and cannot be reopened; activate it");
+        return Err(Problem::new(Kind::WrongState, detail).with("state", account.state.as_str()));
+    }
+    set_active(&asked, &account).await
+}
+
+async fn set_active(asked: &Asked, account: &domain::account::Account) -> Result<Json<Account>, Problem> {
+    let actor = asked.actor_for(account);
+    accounts::activate(asked.gateway(), account.id, &actor).await.map_err(not_changed)?;
+    Ok(Json(Account::now(asked, account.id).await?))
+}
+
+fn not_changed(error: StateError) -> Problem {
+    match error {
+        StateError::Storage(error) => error.into(),
+        StateError::NotFound(id) => Problem::not_found(format!("account {id}")),
+        StateError::NoReason(_) => Problem::field("reason", error),
+        StateError::WrongState { account, state: AccountState::Closed, .. } => {
+            Problem::new(Kind::AccountClosed, error).with("account", account.0)
+        }
+        StateError::WrongState { state, .. } => {
+            Problem::new(Kind::WrongState, error).with("state", state.as_str())
+        }
+    }
+}
+
+/// Close an account
+///
+/// Closes an account below, or begins to. It must have no open accounts below it and no messages under
+/// way. What was handed down to it goes back to where it came from; credit of its own goes back to
+/// whoever paid it. `GET` on the same path tells beforehand what will happen.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{account}/close",
+    operation_id = "closeAccount",
+    tag = "Accounts",
+    params(("account" = i64, Path, description = "An account below the one that is acted in.", minimum = 1)),
+    request_body = Closing,
+    responses((status = 200, description = "The account as it is now.", body = Account))
+)]
+pub async fn close(
+    asked: Asked,
+    Named(id): Named<i64>,
+    Body(closing): Body<Closing>,
+) -> Result<Json<Account>, Problem> {
+    let account = asked.below(id).await?;
+    short(&closing.reason)?;
+    let when = if closing.at_once { When::AtOnce } else { When::Later };
+    let actor = asked.actor_for(&account);
+    let closed = accounts::close(asked.gateway(), account.id, when, &closing.reason, &actor).await;
+    closed.map_err(not_closed)?;
+    Ok(Json(Account::now(&asked, account.id).await?))
+}
+
+/// Why an account is not closed.
+pub fn not_closed(error: CloseError) -> Problem {
+    match error {
+        CloseError::Storage(error) => error.into(),
+        CloseError::NotFound(id) => Problem::not_found(format!("account {id}")),
+        CloseError::Closed(id) => Problem::new(Kind::AccountClosed, error).with("account", id.0),
+        CloseError::OpenChildren { count, ref children, .. } => {
+            let children: Vec<i64> = children.iter().map(|id| id.0).collect();
+            Problem::new(Kind::HasChildren, error).with("count", count as i64).with("accounts", children)
+        }
+        CloseError::UnderWay { count, .. } => {
+            Problem::new(Kind::MessagesUnderWay, error).with("count", count)
+        }
+        CloseError::OwnCredit { amount, .. } => {
+            Problem::new(Kind::BalanceNotSettled, error).with_amount("own_credit", amount)
+        }
+        CloseError::Owes { owed, .. } => {
+            Problem::new(Kind::BalanceNotSettled, error).with_amount("owed", owed)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `/v1`: Branchline's own API, for all that the wire-compatible one lacks: JSON in and out, problems as
+//! RFC 9457 has them, cursors, and each thing done once. This file is the list of routes; each resource
+//! has a file.
+//!
+//! A use case is one function of the gateway, and the console calls the same.
+
+mod accounts;
+mod asked;
+mod audit;
+mod automatic;
+mod balance;
+mod cursor;
+mod docs;
+mod gate;
+mod keys;
+mod lifecycle;
+mod me;
+mod once;
+mod openapi;
+mod prices;
+mod problem;
+mod transfers;
+mod values;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::any;
+use domain::key::Scope;
+use domain::permission::Action;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
+
+use crate::Api;
+use crate::table::{Needs, Row};
+use openapi::Described;
+use problem::Kind;
+
+pub(crate) use docs::docs;
+
+/// Every route with what a caller needs there, and what can go wrong besides what can everywhere.
+pub(crate) fn routes(address: &str) -> (Router<Api>, Vec<Row>, OpenApi) {
+    use Kind::*;
+    let right = Needs::Right;
+    #[rustfmt::skip]
+    let described = Described::default()
+        .on(routes!(me::read), Needs::Key, &[])
+        .on(routes!(accounts::create), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[EmailInUse, SubaccountLimitReached])
+        .on(routes!(accounts::read), right(Scope::AccountsRead, Action::SeeSubaccounts), &[])
+        .on(routes!(lifecycle::suspend), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[WrongState, AccountClosed])
+        .on(routes!(lifecycle::activate), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[WrongState, AccountClosed])
+        .on(routes!(lifecycle::close), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[HasChildren, MessagesUnderWay, BalanceNotSettled, AccountClosed])
+        .on(routes!(lifecycle::reopen), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[WrongState, AccountClosed])
+        .on(routes!(balance::read), right(Scope::CreditsRead, Action::SeeBalance), &[])
+        .on(routes!(transfers::list), right(Scope::CreditsRead, Action::SeeCredits), &[])
+        .on(routes!(transfers::create), right(Scope::CreditsWrite, Action::MoveCredits), &[InsufficientFunds, TransferNotAllowed, AccountClosed])
+        .on(routes!(transfers::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
+        .on(routes!(automatic::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
+        .on(routes!(automatic::set), right(Scope::CreditsWrite, Action::MoveCredits), &[TransferNotAllowed, AccountClosed])
+        .on(routes!(automatic::remove), right(Scope::CreditsWrite, Action::MoveCredits), &[AccountClosed])
+        .on(routes!(prices::read), right(Scope::PricesRead, Action::SeePrices), &[])
+        .on(routes!(prices::read_below), right(Scope::PricesRead, Action::SeePrices), &[])
+        .on(routes!(keys::list), right(Scope::KeysRead, Action::SeeKeys), &[])
+        .on(routes!(keys::create), right(Scope::KeysWrite, Action::ManageKeys), &[WrongState])
+        .on(routes!(keys::read), right(Scope::KeysRead, Action::SeeKeys), &[])
+        .on(routes!(keys::revoke), right(Scope::KeysWrite, Action::ManageKeys), &[])
+        .on(routes!(audit::read), right(Scope::AuditRead, Action::SeeAudit), &[]);
+    described.finish(address)
+}
+
+/// The finished router of `/v1`.
+pub(crate) fn router(api: &Api, routes: Router<Api>) -> Router {
+    routes
+        .route("/v1", any(gate::nothing_here))
+        .route("/v1/", any(gate::nothing_here))
+        .route("/v1/{*rest}", any(gate::nothing_here))
+        .method_not_allowed_fallback(gate::no_such_method)
+        .layer(from_fn_with_state(api.clone(), gate::gate))
+        .with_state(api.clone())
+}
