@@ -46,6 +46,14 @@ id!(
     LoginId
 );
 id!(
+    /// The number of a browser's being signed in.
+    SessionId
+);
+id!(
+    /// A passkey's number.
+    PasskeyId
+);
+id!(
     /// The number of a person's place in an account.
     MemberId
 );

@@ -10,6 +10,7 @@ pub mod id;
 pub mod key;
 pub mod label;
 pub mod ledger;
+pub mod login;
 pub mod member;
 pub mod message;
 pub mod moment;

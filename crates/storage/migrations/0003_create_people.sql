@@ -1,11 +1,12 @@
 -- People: who they are, where they belong, what they did, and what they are mailed.
--- Secrets that are shown once (sessions, links, recovery codes) are stored as SHA-256 of 256 random
--- bits, so that a copy of the books opens no door. Times are microseconds, yes and no 1 and 0.
+-- Secrets that are shown once (sessions, links, browsers, recovery codes) are stored as SHA-256 of at
+-- least 125 random bits, so that a copy of the books opens no door. Times are microseconds, yes and no
+-- 1 and 0.
 
 -- A person. email_folded: what the address is compared by. password: an Argon2id PHC string; absent
 -- until one is chosen. totp_secret: base32; it counts once totp_at is there. totp_step: the last time
--- step a code was taken of, so that no code works twice. failures: wrong guesses since the last right
--- one, and until when further ones are put off.
+-- step a code was taken of, so that no code works twice. webauthn_id: the UUID authenticators know the
+-- person by.
 create table logins (
   id bigint primary key,
   email text not null,
@@ -19,8 +20,6 @@ create table logins (
   totp_at bigint,
   totp_step bigint not null default 0,
   webauthn_id text not null unique,
-  failures bigint not null default 0,
-  failed_at bigint,
   disabled_at bigint,
   created_at bigint not null,
   last_at bigint
@@ -87,6 +86,27 @@ create table tokens (
 );
 
 create index tokens_by_time on tokens (expires_at);
+
+-- A browser somebody has been signed in with. Its guesses count by themselves, so that those of
+-- strangers do not keep it out.
+create table devices (
+  hash text primary key,
+  login_id bigint not null references logins (id),
+  created_at bigint not null,
+  last_at bigint not null
+);
+
+create index devices_by_login on devices (login_id);
+
+-- Tries that have not been right, by whose door was tried and from where. level: how many, in
+-- millionths; it sinks with the time since level_at.
+create table guesses (
+  what text primary key,
+  level bigint not null,
+  level_at bigint not null
+);
+
+create index guesses_by_time on guesses (level_at);
 
 create table members (
   id bigint primary key,
