@@ -13,6 +13,7 @@ use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, PostError, Posting, TransferCode};
+use domain::moment::Moment;
 use rand::RngExt;
 use storage::ledger::Booked;
 use storage::{Conn, Error, Tx, accounts, ledger, messages, notices, promo, requests};
@@ -185,6 +186,25 @@ fn numbers(ids: &[AccountId]) -> String {
 /// Creates an account, its wallet and, if wanted, its first credit. `actor` is who did it, for the
 /// statement and the audit logs of the account and the one above it.
 pub async fn create(base: &Base, new: &NewAccount, actor: &Actor) -> Result<Account, CreateError> {
+    let account = again(async || {
+        let mut tx = base.db.begin().await?;
+        let account = create_in(&mut tx, base, new, actor, base.clock.now()).await?;
+        tx.commit().await?;
+        Ok::<_, CreateError>(account)
+    })
+    .await?;
+    base.refresh().await?;
+    Ok(account)
+}
+
+/// As [`create`], in a transaction that does more.
+pub(crate) async fn create_in(
+    tx: &mut Tx,
+    base: &Base,
+    new: &NewAccount,
+    actor: &Actor,
+    now: Moment,
+) -> Result<Account, CreateError> {
     let (company, owner) =
         (new.company.as_deref().map(str::trim).filter(|c| !c.is_empty()), new.owner.trim());
     for (field, name) in [("company", company), ("name of the owner", Some(owner))] {
@@ -196,25 +216,11 @@ pub async fn create(base: &Base, new: &NewAccount, actor: &Actor) -> Result<Acco
     if new.credits < Credits::ZERO {
         return Err(CreateError::Negative(new.credits));
     }
-    let account = again(|| create_once(base, new, company, owner, actor)).await?;
-    base.refresh().await?;
-    Ok(account)
-}
-
-async fn create_once(
-    base: &Base,
-    new: &NewAccount,
-    company: Option<&str>,
-    owner: &str,
-    actor: &Actor,
-) -> Result<Account, CreateError> {
-    let now = base.clock.now();
-    let mut tx = base.db.begin().await?;
     let mut path = match new.parent {
         None => Vec::new(),
-        Some(parent) => path_below(base, &mut tx, parent).await?,
+        Some(parent) => path_below(base, tx, parent).await?,
     };
-    let id = accounts::draw_id(&mut tx).await?;
+    let id = accounts::draw_id(tx).await?;
     path.push(id);
     let account = Account {
         id,
@@ -245,11 +251,11 @@ async fn create_once(
         .new_field("credits", new.credits.is_positive().then(|| new.credits.to_string()));
     for log in account.path.iter().rev().take(2) {
         let log = (*log, account.root());
-        audit::note_at(&mut tx, log, actor, "account.create", &audit::named(&account), &changes, now).await?;
+        audit::note_at(tx, log, actor, "account.create", &audit::named(&account), &changes, now).await?;
     }
-    ledger::open(&mut tx, id, Credits::ZERO).await?;
-    let request = if new.credits.is_positive() { requests::fresh(&mut tx).await? } else { 0 };
-    match accounts::insert(&mut tx, &account).await {
+    ledger::open(tx, id, Credits::ZERO).await?;
+    let request = if new.credits.is_positive() { requests::fresh(tx).await? } else { 0 };
+    match accounts::insert(tx, &account).await {
         Err(error) if error.is_duplicate_of("accounts", "email_folded") => {
             return Err(CreateError::EmailTaken(new.email.as_str().to_owned()));
         }
@@ -267,9 +273,8 @@ async fn create_once(
             actor: actor.words(),
             reference: "first credit".to_owned(),
         };
-        booked(ledger::post_one(&mut tx, &group, now).await?)?;
+        booked(ledger::post_one(tx, &group, now).await?)?;
     }
-    tx.commit().await?;
     Ok(account)
 }
 
@@ -383,7 +388,7 @@ async fn note_state(
     action: &str,
     reason: Option<&str>,
     actor: &Actor,
-    now: domain::moment::Moment,
+    now: Moment,
 ) -> Result<(), Error> {
     let changes = Changes::new()
         .field("state", account.state.as_str(), state.as_str())

@@ -15,6 +15,7 @@ use jiff::tz::TimeZone;
 use storage::{Db, Result};
 
 use crate::clock::Clock;
+use crate::people::{self, PeopleRules};
 
 /// The installation's own choices.
 #[derive(Clone, Debug)]
@@ -63,6 +64,7 @@ struct Memory {
     prices: RwLock<(i64, Arc<Prices>)>,
     own_url: OnceLock<String>,
     mail_server: OnceLock<Option<String>>,
+    people: people::Held,
 }
 
 /// How many accounts and keys are remembered.
@@ -83,6 +85,7 @@ impl Base {
             prices: RwLock::new((-2, Arc::default())),
             own_url: OnceLock::new(),
             mail_server: OnceLock::new(),
+            people: people::Held::new(REMEMBERED_MAX),
         };
         let base = Base { db, clock, rules: Arc::new(rules), memory: Arc::new(memory) };
         base.refresh().await?;
@@ -120,7 +123,21 @@ impl Base {
         self.memory.mail_server.get()?.as_deref()
     }
 
-    fn version(&self) -> i64 {
+    /// Says how people sign in. Whoever says it first is right.
+    pub fn people_sign_in_by(&self, rules: PeopleRules) {
+        let _ = self.memory.people.rules.set(rules);
+    }
+
+    /// How people sign in.
+    pub fn people_rules(&self) -> &PeopleRules {
+        self.memory.people.rules.get_or_init(PeopleRules::default)
+    }
+
+    pub(crate) fn people(&self) -> &people::Held {
+        &self.memory.people
+    }
+
+    pub(crate) fn version(&self) -> i64 {
         self.memory.version.load(Ordering::Acquire)
     }
 

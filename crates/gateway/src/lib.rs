@@ -2,20 +2,32 @@
 
 pub mod accept;
 pub mod accounts;
+pub mod address_change;
 mod audit;
 pub mod base;
 mod batch;
 pub mod clock;
 pub mod credits;
 pub mod dispatch;
+pub mod guesses;
 pub(crate) mod intake;
 pub mod keys;
+pub mod logins;
 pub mod mail;
 pub mod once;
 pub mod operator;
+pub mod passkeys;
+pub mod password_reset;
+pub mod passwords;
+pub mod people;
 pub mod prices;
+pub mod provider;
 pub mod recent;
 pub mod report;
+pub mod second_factor;
+pub mod sessions;
+pub mod set_up;
+pub mod sign_in;
 
 mod again;
 mod gateway;
