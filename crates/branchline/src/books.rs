@@ -41,6 +41,7 @@ pub async fn base(settings: &Settings, missing: Missing, clock: Clock) -> Result
     let db = open(settings, missing).await?;
     let base = Base::new(db, clock, rules(settings)).await?;
     base.mails_leave_by(settings.mail.as_ref().map(|server| server.address()).as_deref());
+    base.people_sign_in_by(settings.people.clone());
     Ok(base)
 }
 

@@ -17,6 +17,7 @@ mod demo;
 mod failure;
 mod key;
 mod lines;
+mod login;
 mod output;
 mod prices;
 mod serve;
@@ -94,6 +95,9 @@ enum Command {
     /// Create and take back API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Look after the people who sign in
+    #[command(subcommand)]
+    Login(login::Login),
     /// Grant and move credits
     #[command(subcommand)]
     Credits(credits::Credits),
@@ -122,6 +126,7 @@ fn main() -> ExitCode {
         Command::Simulator(command) => many_threads(command.run(common)),
         Command::Account(command) => one_thread(command.run(common)),
         Command::Key(command) => one_thread(command.run(common)),
+        Command::Login(command) => one_thread(command.run(common)),
         Command::Credits(command) => one_thread(command.run(common)),
         Command::Prices(command) => one_thread(command.run(common)),
         Command::Check(command) => one_thread(command.run(common)),

@@ -48,8 +48,19 @@ impl Serve {
         let base = books::base(&settings, Missing::Create, Clock::of_the_machine()).await?;
         tracing::info!(database = settings.database_shown(), carriers = ?settings.carriers, "started");
         let output = common.output();
+        let set_up = gateway::set_up::link(&base).await?;
+        let links = base.clone();
         serve(&settings, base, listener, |address| {
-            output.say(&json!({ "listening": address }), &format!("listening on {address}"));
+            let (mut object, mut words) =
+                (json!({ "listening": address }), format!("listening on {address}"));
+            if let Some(path) = set_up {
+                let url = links.link(&path);
+                words.push_str(&format!(
+                    "\nnobody can sign in yet; begin at {url} (works once, for 24 hours)"
+                ));
+                object["set_up"] = json!(url);
+            }
+            output.say(&object, &words);
         })
         .await?;
         drop(only);
@@ -187,6 +198,9 @@ async fn look_after_accounts(base: Base) {
         }
         if let Err(error) = gateway::accounts::finish_closings(&base).await {
             tracing::warn!(%error, "accounts could not be closed; tried again later");
+        }
+        if let Err(error) = gateway::people::tidy(&base).await {
+            tracing::warn!(%error, "what is over could not be forgotten; tried again later");
         }
     }
 }

@@ -24,7 +24,9 @@ mod tests;
 pub use carrier::{Carrier, Kind};
 pub use document::Problem;
 pub use document::nearest;
-use document::{At, Limits as LimitsGiven, OneOrMany, Route as RouteGiven, Top};
+use document::{At, Limits as LimitsGiven, OneOrMany, Route as RouteGiven, SignIn as SignInGiven, Top};
+use gateway::people::PeopleRules;
+use gateway::provider::ProviderSettings;
 
 /// The file that is read when none is named, if it exists.
 pub const FILE: &str = "branchline.toml";
@@ -54,6 +56,8 @@ pub struct Settings {
     pub default_sender: String,
     /// How many accounts deep a tree may be.
     pub depth_max: usize,
+    /// How people sign in.
+    pub people: PeopleRules,
     /// What the API bears, and how it answers.
     pub api: api::Options,
     /// The server that mails leave by; without one they are kept.
@@ -164,6 +168,11 @@ impl Settings {
                 None => "Branchline".to_owned(),
             },
             depth_max: top.depth_max.map_or(Ok(DEPTH_MAX_DEFAULT), |at| whole(at, 1, 32))?,
+            people: PeopleRules {
+                session_idle: lasting(top.session_idle_minutes, 60, 60, 1, 24 * 60)?,
+                session_lasts: lasting(top.session_hours, 24, 3600, 1, 30 * 24)?,
+                provider: top.sign_in.map(provider).transpose()?,
+            },
             api: api::Options {
                 strict_status: top.strict_status.is_some_and(|at| at.value),
                 ..top.limits.map_or(Ok(api::Options::default()), |at| limits(at.into()))?
@@ -274,6 +283,31 @@ fn country(text: &str) -> Result<Country, String> {
             Some(meant) => format!("'{text}' is not a country; did you mean '{meant}'?"),
             None => format!("'{text}' is not a country; write its two letters of ISO 3166, such as DE"),
         }
+    })
+}
+
+/// A time given as a number of units of so many seconds.
+fn lasting(given: Option<At<i64>>, usual: u64, unit: u64, min: i64, max: i64) -> Result<Duration, Problem> {
+    let count: u64 = given.map_or(Ok(usual), |at| whole(at, min, max))?;
+    Ok(Duration::from_secs(count * unit))
+}
+
+/// A provider of sign-ins.
+fn provider(given: At<document::SignInWritten>) -> Result<ProviderSettings, Problem> {
+    let place = given.place();
+    let given = SignInGiven::from(given);
+    let needed = |at: Option<At<String>>, key: &str| {
+        at.filter(|at| !at.value.trim().is_empty()).ok_or_else(|| {
+            place.problem(format!("names no {key}; add {key} = \"...\", as the provider says it"))
+        })
+    };
+    Ok(ProviderSettings {
+        // Kept as it is written: a slash at its end belongs to the name.
+        issuer: needed(given.issuer, "issuer")?
+            .read(|url| web_address(url).map(|_| url.trim().to_owned()))?,
+        client_id: needed(given.client_id, "client_id")?.value,
+        client_secret: given.client_secret.map(|at| at.value).filter(|secret| !secret.is_empty()),
+        label: given.label.map_or_else(|| "single sign-on".to_owned(), |at| at.value),
     })
 }
 

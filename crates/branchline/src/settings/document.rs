@@ -149,6 +149,9 @@ keys! {
         default_sender: String,
         depth_max: i64,
         strict_status: bool,
+        session_idle_minutes: i64,
+        session_hours: i64,
+        sign_in: SignInWritten,
         limits: LimitsWritten,
         mail: MailWritten,
         carrier: Vec<Spanned<CarrierWritten>>,
@@ -179,6 +182,16 @@ keys! {
         password: String,
         from: String,
         reply_to: String,
+    }
+}
+
+keys! {
+    /// `[sign_in]`: a provider of sign-ins.
+    SignIn, SignInWritten {
+        issuer: String,
+        client_id: String,
+        client_secret: String,
+        label: String,
     }
 }
 
