@@ -1,5 +1,7 @@
 //! One statement over many rows. SQLite runs a prepared statement row by row, which in the process
-//! is the fastest there is; PostgreSQL gets the rows as one array a column and runs once.
+//! is the fastest there is; PostgreSQL gets all rows at once and runs once. A few columns come as one
+//! array each. More come as one array of rows of the table: to take an array apart costs the server
+//! some two microseconds however short it is, and rows are taken apart as one.
 
 use std::sync::OnceLock;
 
@@ -28,11 +30,24 @@ enum Shape {
     Select { columns: Columns, sqlite: &'static str, postgres: &'static str },
 }
 
+/// From so many columns on the rows of a table come to PostgreSQL as rows.
+const AS_ROWS_FROM: usize = 4;
+
 /// The statement in the words of each engine.
 pub(super) struct Texts {
     pub sqlite: String,
     pub postgres: String,
     pub kinds: Vec<Kind>,
+    pub names: Vec<&'static str>,
+    /// Whether PostgreSQL gets one array of rows, and not one array a column.
+    pub as_rows: bool,
+}
+
+impl Texts {
+    /// How many parameters the statement has for PostgreSQL.
+    pub fn params(&self) -> usize {
+        if self.as_rows { 1 } else { self.kinds.len() }
+    }
 }
 
 impl Bulk {
@@ -121,10 +136,10 @@ impl Shape {
                         places(columns.len())
                     ),
                     postgres: format!(
-                        "insert into {table} ({names}) select * from {} {tail}",
-                        input(columns)
+                        "insert into {table} ({names}) select {names} from {} {tail}",
+                        rows_of(table, columns)
                     ),
-                    kinds: kinds(columns),
+                    ..Texts::of(columns, true)
                 }
             }
             Shape::Update { table, keys, sets, add } => {
@@ -154,10 +169,10 @@ impl Shape {
                     postgres: format!(
                         "update {table} as stored set {} from {} where {}",
                         set(&set_by_name),
-                        input(&all),
+                        rows_of(table, &all),
                         of(&of_by_name)
                     ),
-                    kinds: kinds(&all),
+                    ..Texts::of(&all, true)
                 }
             }
             Shape::Delete { table, keys } => {
@@ -172,17 +187,17 @@ impl Shape {
                     ),
                     postgres: format!(
                         "delete from {table} as stored using {} where {}",
-                        input(keys),
+                        rows_of(table, keys),
                         join(&|_, name| format!("stored.{name} = input.{name}"))
                     ),
-                    kinds: kinds(keys),
+                    ..Texts::of(keys, true)
                 }
             }
             Shape::Select { columns, sqlite, postgres }
             | Shape::Written { columns, sqlite, postgres, .. } => Texts {
                 sqlite: (*sqlite).to_owned(),
                 postgres: postgres.replace("{rows}", &input(columns)),
-                kinds: kinds(columns),
+                ..Texts::of(columns, false)
             },
         }
     }
@@ -197,15 +212,33 @@ fn names(columns: &[(&str, Kind)]) -> String {
     columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
-fn kinds(columns: &[(&str, Kind)]) -> Vec<Kind> {
-    columns.iter().map(|(_, kind)| *kind).collect()
+impl Texts {
+    /// What is the same for all shapes; the statements are still to be written.
+    fn of(columns: &[(&'static str, Kind)], of_a_table: bool) -> Texts {
+        Texts {
+            sqlite: String::new(),
+            postgres: String::new(),
+            kinds: columns.iter().map(|(_, kind)| *kind).collect(),
+            names: columns.iter().map(|(name, _)| *name).collect(),
+            as_rows: of_a_table && columns.len() >= AS_ROWS_FROM,
+        }
+    }
 }
 
 fn places(count: usize) -> String {
     (1..=count).map(|i| format!("${i}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The rows as a table of PostgreSQL.
+/// The rows of a table as a table of PostgreSQL: as rows where they are wide. Columns that are not
+/// given are null in them, and not to be used.
+fn rows_of(table: &str, columns: &[(&str, Kind)]) -> String {
+    if columns.len() < AS_ROWS_FROM {
+        return input(columns);
+    }
+    format!("unnest($1::{table}[]) as input")
+}
+
+/// The columns as a table of PostgreSQL.
 fn input(columns: &[(&str, Kind)]) -> String {
     let arrays = columns.iter().enumerate().map(|(i, (_, kind))| match kind {
         Kind::Int => format!("${}::bigint[]", i + 1),

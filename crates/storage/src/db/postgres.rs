@@ -6,12 +6,12 @@ use std::error::Error as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Statement};
 
 use super::{Bulk, Cell, Error, Kind, Result, Row, Value};
@@ -158,7 +158,7 @@ fn combined(parts: &[(&'static Bulk, bool)]) -> String {
     for (i, (bulk, each)) in parts.iter().enumerate() {
         let texts = bulk.texts();
         let part = shifted(&texts.postgres, params);
-        params += texts.kinds.len();
+        params += texts.params();
         let returning = if *each { " returning 1" } else { "" };
         text += &format!("{} part{i} as ({part}{returning})", if i == 0 { "with" } else { "," });
         if *each {
@@ -402,15 +402,25 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-/// One column of the rows of a [`Bulk`].
+/// A parameter made of the rows of a [`Bulk`].
 #[derive(Debug)]
 enum Column {
     Int(i64),
     Ints(Vec<Option<i64>>),
     Texts(Vec<Option<String>>),
+    /// All of them, as rows of the table.
+    Rows {
+        /// What the columns are called, in the order of the cells.
+        names: &'static [&'static str],
+        cells: Vec<Cell>,
+    },
 }
 
-fn columns(bulk: &Bulk, cells: &[Value<'_>]) -> Vec<Column> {
+fn columns(bulk: &'static Bulk, cells: &[Value<'_>]) -> Vec<Column> {
+    let texts = bulk.texts();
+    if texts.as_rows {
+        return vec![Column::Rows { names: &texts.names, cells: cells.iter().map(cell).collect() }];
+    }
     let width = bulk.width();
     let of_one = |(i, kind): (usize, &Kind)| {
         let of_all = cells.iter().skip(i).step_by(width);
@@ -425,7 +435,16 @@ fn columns(bulk: &Bulk, cells: &[Value<'_>]) -> Vec<Column> {
             ),
         }
     };
-    bulk.texts().kinds.iter().enumerate().map(of_one).collect()
+    texts.kinds.iter().enumerate().map(of_one).collect()
+}
+
+/// Lists are parameters of plain statements and never cells of rows.
+fn cell(value: &Value<'_>) -> Cell {
+    match value {
+        Value::Int(n) => Cell::Int(*n),
+        Value::Text(text) => Cell::Text((*text).to_owned()),
+        Value::Null | Value::Ints(_) | Value::Texts(_) => Cell::Null,
+    }
 }
 
 impl ToSql for Column {
@@ -434,6 +453,7 @@ impl ToSql for Column {
             Column::Int(n) => n.to_sql(ty, out),
             Column::Ints(list) => list.to_sql(ty, out),
             Column::Texts(list) => list.to_sql(ty, out),
+            Column::Rows { names, cells } => write_rows(names, cells, ty, out),
         }
     }
 
@@ -442,6 +462,56 @@ impl ToSql for Column {
     }
 
     to_sql_checked!();
+}
+
+/// Writes cells as an array of rows, each with all columns of its table in the table's own order;
+/// those without a cell are null.
+///
+/// Source: PostgreSQL's `array_recv` and `record_recv`.
+fn write_rows(names: &[&str], cells: &[Cell], array: &Type, out: &mut BytesMut) -> Written {
+    let types::Kind::Array(row) = array.kind() else { return Err(format!("{array} is no array").into()) };
+    let types::Kind::Composite(fields) = row.kind() else {
+        return Err(format!("{row} is no row").into());
+    };
+    let place = |name: &str| names.iter().position(|n| *n == name);
+    let fields: Vec<(&Type, Option<usize>)> =
+        fields.iter().map(|field| (field.type_(), place(field.name()))).collect();
+    if fields.iter().filter(|(_, place)| place.is_some()).count() != names.len() {
+        return Err(format!("the table {row} has other columns").into());
+    }
+    let rows = cells.chunks_exact(names.len());
+    // One dimension, without nulls, its members counted from 1.
+    out.put_i32(1);
+    out.put_i32(0);
+    out.put_u32(row.oid());
+    out.put_i32(i32::try_from(rows.len())?);
+    out.put_i32(1);
+    for row in rows {
+        let begin = out.len();
+        out.put_i32(0);
+        out.put_i32(i32::try_from(fields.len())?);
+        for (of, place) in &fields {
+            out.put_u32(of.oid());
+            match place.and_then(|place| row.get(place)) {
+                None | Some(Cell::Null) => out.put_i32(-1),
+                Some(Cell::Int(n)) if **of == Type::INT4 => {
+                    out.put_i32(4);
+                    out.put_i32(i32::try_from(*n)?);
+                }
+                Some(Cell::Int(n)) => {
+                    out.put_i32(8);
+                    out.put_i64(*n);
+                }
+                Some(Cell::Text(text)) => {
+                    out.put_i32(i32::try_from(text.len())?);
+                    out.put_slice(text.as_bytes());
+                }
+            }
+        }
+        let length = i32::try_from(out.len() - begin - 4)?;
+        out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(IsNull::No)
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
