@@ -721,7 +721,7 @@ impl Dispatcher {
     /// Hands a message over, unless the lease has ended.
     fn submit(&self, state: &mut State, id: MessageId) {
         if self.may_now() {
-            state.hand_over(id);
+            state.hand_over(id, self.clock.now());
         } else {
             state.stalled.push(id);
         }
@@ -920,7 +920,7 @@ impl State {
     }
 
     /// Gives a line as many parts of a message as there are places for.
-    fn hand_over(&mut self, id: MessageId) {
+    fn hand_over(&mut self, id: MessageId, now: Moment) {
         let Some(flight) = self.in_flight.get_mut(&id) else { return };
         let line = &mut self.carriers[flight.carrier];
         let waiting = &flight.waiting;
@@ -936,7 +936,7 @@ impl State {
                 flash: waiting.flash,
                 sender: SenderId::stored(&waiting.sender),
                 recipient: waiting.recipient,
-                validity_minutes: waiting.validity_minutes,
+                validity_minutes: minutes_left(waiting, now),
                 class: waiting.class,
             });
         }
@@ -944,6 +944,12 @@ impl State {
             line.partial.push_back(id);
         }
     }
+}
+
+/// How long a carrier may try a message: what it has waited here is over.
+fn minutes_left(waiting: &Waiting, now: Moment) -> u32 {
+    let left = waiting.expires_at.since(now).as_secs().div_ceil(60);
+    u32::try_from(left).unwrap_or(u32::MAX).clamp(1, waiting.validity_minutes.max(1))
 }
 
 /// A message whose turn it is.

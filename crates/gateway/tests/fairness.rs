@@ -282,6 +282,28 @@ async fn a_scheduled_message_is_sent_when_it_is_due_if_its_account_may_send() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carrier_is_given_what_is_left_of_a_messages_time() {
+    for database in testing::engines().await {
+        let base = base(&database.db, Clock::standing_at(NOW)).await;
+        let account = account(&base, "a", None, CREDIT).await;
+        let (gateway, mut script) = scripted(&base, 1).await;
+        let ten_minutes = |n| SendRequest { validity_minutes: Some(10), ..one(n, MessageClass::Normal) };
+        sent(&gateway, &account, ten_minutes(1)).await;
+        let first = script.next().await;
+        assert_eq!(first.validity_minutes, 10);
+        sent(&gateway, &account, ten_minutes(2)).await;
+        // It waits for a place for four and a half minutes.
+        base.clock.set(NOW.after(Duration::from_secs(270)));
+        script.answer(&first, taken("x1"));
+        let second = script.next().await;
+        assert_eq!(second.validity_minutes, 6, "what is left, rounded up");
+        script.answer(&second, taken("x2"));
+        handed_over(&base.db).await;
+        gateway.stop().await;
+    }
+}
+
 /// A batch that is broken off when it had given a free place to the next message already: that one
 /// waits on, and is handed over once, as its first attempt.
 #[tokio::test(flavor = "multi_thread")]
