@@ -154,6 +154,10 @@ impl Connection for Handle {
         false
     }
 
+    fn asks(&self) -> bool {
+        true
+    }
+
     fn submit(&self, submission: Submission) {
         let refused = match *self.0.closing.borrow() {
             true => Err(submission),

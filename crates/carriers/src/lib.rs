@@ -39,6 +39,11 @@ pub trait Connection: Send + Sync {
     /// Takes a submission. Never blocks; the caller holds room for it.
     fn submit(&self, submission: Submission);
 
+    /// Whether the line must ask for reports, and so wants to be told of what is outstanding.
+    fn asks(&self) -> bool {
+        false
+    }
+
     /// Tells which messages of earlier runs still await their report. Lines that must ask for
     /// reports do so; others ignore it.
     fn watch(&self, outstanding: Vec<Outstanding>) {

@@ -25,8 +25,14 @@ use crate::report::{Entry, REFUND_JOB};
 
 /// Carriers that must ask for reports are told what is outstanding since this long ago.
 const REPORTS_AFTER: Duration = Duration::from_secs(72 * 3600);
-/// Names of segments are kept this long after a message has come to its end.
+/// Names of segments are kept this long where the message has come to its end,
 const SEGMENTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// and this long where it was never reported on.
+const SILENT_SEGMENTS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often what is over is forgotten,
+const FORGET_PAUSE: Duration = Duration::from_secs(600);
+/// and how many rows at once, so that no batch waits long for it.
+const FORGET_STEP: i64 = 500;
 /// How long an orderly end waits for carriers' answers.
 const DRAIN: Duration = Duration::from_secs(15);
 /// How long a scheduled message of a suspended account is put off before it is looked at again.
@@ -94,12 +100,16 @@ impl Gateway {
         gateway.take_over().await?;
         for line in lines {
             let connection = (line.connect)(events.clone());
-            let since = now.before(REPORTS_AFTER);
-            let outstanding =
-                segments::outstanding(&mut *gateway.db.read().await?, &line.name, since).await?;
-            let outstanding =
-                outstanding.into_iter().map(|(remote_id, recipient)| Outstanding { remote_id, recipient });
-            connection.watch(outstanding.collect());
+            // To find them takes a look at all that is stored, so only where they are wanted.
+            if connection.asks() {
+                let since = now.before(REPORTS_AFTER);
+                let outstanding =
+                    segments::outstanding(&mut *gateway.db.read().await?, &line.name, since).await?;
+                let outstanding = outstanding
+                    .into_iter()
+                    .map(|(remote_id, recipient)| Outstanding { remote_id, recipient });
+                connection.watch(outstanding.collect());
+            }
             dispatcher.add(line.name, line.message_ids, connection);
         }
         let writer = |requests, entries| -> Result<Writer> {
@@ -127,6 +137,7 @@ impl Gateway {
         gateway.work(gateway.clone().every_tick());
         gateway.work(gateway.clone().every_second());
         gateway.work(gateway.clone().when_due());
+        gateway.work(gateway.clone().forget());
         if gateway.db.is_shared() {
             gateway.work(gateway.clone().keep_lease());
         }
@@ -466,13 +477,43 @@ impl Gateway {
                 let _ = self.inner.entries.send(Entry::Kept(met));
             }
         }
-        if turn % 600 == 10 {
-            let mut tx = self.db.begin().await?;
-            reports::forget(&mut tx, now.before(REPORTS_AFTER)).await?;
-            segments::forget(&mut tx, now.before(SEGMENTS_KEPT), STEP).await?;
-            tx.commit().await?;
-        }
         Ok(())
+    }
+
+    /// Forgets every ten minutes what nobody asks for any more.
+    async fn forget(self) {
+        let mut ticks = tokio::time::interval(FORGET_PAUSE);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.forget_what_is_over().await {
+                tracing::warn!(%error, "what is over could not be forgotten; tried again later");
+            }
+        }
+    }
+
+    /// Forgets reports whose message never came, and the names that carriers gave to what has long come
+    /// to its end. Done every ten minutes by itself, in steps so small that no request waits for them.
+    /// Tells how many names were forgotten.
+    pub async fn forget_what_is_over(&self) -> Result<u64> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        reports::forget(&mut tx, now.before(REPORTS_AFTER)).await?;
+        tx.commit().await?;
+        let (ended, silent) = (now.before(SEGMENTS_KEPT), now.before(SILENT_SEGMENTS_KEPT));
+        let (mut after, mut forgotten) = (Some(i64::MIN), 0);
+        while let Some(from) = after {
+            let unused =
+                segments::unused(&mut *self.db.read().await?, from, ended, silent, FORGET_STEP).await?;
+            if !unused.ids.is_empty() {
+                let mut tx = self.db.begin().await?;
+                forgotten += segments::forget(&mut tx, &unused.ids).await?;
+                tx.commit().await?;
+            }
+            after = unused.after;
+            tokio::task::yield_now().await;
+        }
+        Ok(forgotten)
     }
 
     /// Tries the refunds again that had to wait until an account above can give its margin back. Done

@@ -3,6 +3,7 @@
 
 use domain::delivery_report::ReportState;
 use domain::id::MessageId;
+use domain::message::MessageStatus;
 use domain::moment::Moment;
 
 use crate::db::{Bulk, Conn, Error, Kind, Question, Result, Row, Tx, Value};
@@ -149,10 +150,46 @@ pub async fn outstanding(
     rows.iter().map(|row| Ok((row.text(0)?, crate::messages::recipient(row.int(1)?)?))).collect()
 }
 
-/// Forgets the names of segments taken before a time: no report comes any more.
-pub async fn forget(tx: &mut Tx, before: Moment, limit: i64) -> Result<u64> {
-    let sql = "delete from segments where id in (
-        select s.id from segments s join messages m on m.id = s.id / 256
-        where s.created_at < $1 and m.status >= 4 order by s.id limit $2)";
-    tx.execute(sql, &[before.0.into(), limit.into()]).await
+/// One step of looking for names that nobody uses any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unused {
+    /// The segments that may be forgotten.
+    pub ids: Vec<i64>,
+    /// Behind which segment to look on; nothing at the end.
+    pub after: Option<i64>,
+}
+
+/// Looks at up to `limit` segments behind `after`, in their order, for those whose name is of no use:
+/// taken before `ended_before` where the message has come to its end, or before `before` where no
+/// report ever came. Where a whole step finds only newer ones the rest is newer, too, and is not
+/// looked at: however much is stored, little is read.
+pub async fn unused(
+    conn: &mut Conn,
+    after: i64,
+    ended_before: Moment,
+    before: Moment,
+    limit: i64,
+) -> Result<Unused> {
+    let sql = "select s.id, s.created_at, m.status from segments s left join messages m on m.id = s.id / 256
+        where s.id > $1 order by s.id limit $2";
+    let rows = conn.query(sql, &[after.into(), limit.into()]).await?;
+    let mut unused = Unused::default();
+    let mut any_older = false;
+    for row in &rows {
+        let created_at = Moment(row.int(1)?);
+        any_older |= created_at < ended_before;
+        let ended = row.opt_int(2)?.is_none_or(|status| status >= MessageStatus::Delivered.code());
+        if created_at < if ended { ended_before } else { before } {
+            unused.ids.push(row.int(0)?);
+        }
+    }
+    if any_older && rows.len() as i64 == limit {
+        unused.after = rows.last().map(|row| row.int(0)).transpose()?;
+    }
+    Ok(unused)
+}
+
+/// Forgets the names of segments: no report comes any more.
+pub async fn forget(tx: &mut Tx, ids: &[i64]) -> Result<u64> {
+    tx.execute("delete from segments where id in list($1)", &[ids.into()]).await
 }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use domain::account::{AccountState, AutoTransfer, Email};
 use domain::credits::Credits;
-use domain::id::{AccountId, KeyId};
+use domain::id::{AccountId, KeyId, MessageId};
 use domain::key::{Key, Scope, Scopes};
 use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, TransferCode};
 use domain::moment::Moment;
@@ -18,7 +18,8 @@ use domain::product::Product;
 use storage::ledger::{self, Booked};
 use storage::prices::{self, NewRow, Stored};
 use storage::requests::{self, Remembered};
-use storage::{accounts, counters, keys, notices, promo};
+use storage::segments::{self, Taken};
+use storage::{Tx, accounts, counters, keys, notices, promo};
 use world::{NOW, account, posting, wallet};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -328,5 +329,34 @@ async fn a_price_that_counts_is_never_changed() {
         assert_eq!(seen, [(200, NOW.0), (75, 0), (81, later)]);
         let all = prices::all(&mut tx).await.unwrap();
         assert_eq!((all.len(), all[0].1.len()), (1, 3));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_segments_are_forgotten_step_by_step_and_newer_ones_not_looked_at() {
+    for database in testing::engines().await {
+        let world = world::build(&database.db).await;
+        let day = |n: i64| Moment(NOW.0 + n * 86_400_000_000);
+        let mut tx = database.db.begin().await.unwrap();
+        // One that is still on its way, and one that has come to its end.
+        let taken = |message, part| Taken { message, part, carrier: "alpha", remote_id: "1", report: None };
+        let old = [taken(world.queued, 0), taken(world.rejected, 0), taken(world.rejected, 1)];
+        segments::insert(&mut tx, &old, day(0)).await.unwrap();
+        segments::insert(&mut tx, &[taken(world.rejected, 2)], day(9)).await.unwrap();
+        let id = |message: MessageId, part: i64| message.0 * 256 + part;
+        let step = async |tx: &mut Tx, after, silent| {
+            let unused = segments::unused(tx, after, day(7), silent, 2).await.unwrap();
+            (unused.ids, unused.after)
+        };
+        let ended = id(world.rejected, 0);
+        assert_eq!(step(&mut tx, i64::MIN, day(-23)).await, (vec![ended], Some(ended)));
+        assert_eq!(step(&mut tx, ended, day(-23)).await, (vec![ended + 1], Some(ended + 2)));
+        assert_eq!(step(&mut tx, ended + 2, day(-23)).await, (vec![], None), "there are no more");
+        assert_eq!(step(&mut tx, ended + 1, day(-23)).await, (vec![], None), "only newer ones");
+        // What was never reported on is kept for longer, and not for ever.
+        let silent = step(&mut tx, i64::MIN, day(1)).await;
+        assert_eq!(silent, (vec![id(world.queued, 0), ended], Some(ended)));
+        assert_eq!(segments::forget(&mut tx, &silent.0).await.unwrap(), 2);
+        assert_eq!(segments::of(&mut tx, &[world.queued.0, world.rejected.0]).await.unwrap().len(), 2);
     }
 }
