@@ -388,8 +388,7 @@ impl Look {
     ) {
         let Report { carrier, recipient, state, done_at, error, .. } = report;
         let (recipient, state) = (*recipient, *state);
-        // A carrier's clock may be wrong; nothing was done before it was sent or after it was told.
-        let done_at = done_at.filter(|at| *at <= now).unwrap_or(now);
+        let done_at = done_at.filter(|at| is_plausible(*at, now)).unwrap_or(now);
         let found = candidates.iter().find_map(|name| self.segment(carrier, name, recipient));
         match found {
             Some(segment) => self.reported(decided, day, segment, state, done_at, error.clone(), now),
@@ -425,6 +424,8 @@ impl Look {
         now: Moment,
     ) {
         let Some(known) = self.known.get(&message) else { return };
+        // Nothing was done before the message was sent.
+        let done_at = if done_at < known.send_at { now } else { done_at };
         let word = if known.segments > 1 {
             let parts = self.parts.entry(message).or_default();
             match parts.iter_mut().find(|p| p.part == part) {
@@ -614,6 +615,15 @@ fn segment(
     };
     let mut fitting = called.get(name)?.iter().filter(|s| s.carrier == carrier);
     fitting.rfind(|s| went_there(s)).map(|s| (s.message, s.part))
+}
+
+/// Whether something may have been done when a carrier says: its clock may be wrong or in another
+/// time zone, and nothing was done after it was told. Most carriers leave the seconds out, so a minute
+/// that has just begun says less than the moment at which it is told.
+fn is_plausible(done_at: Moment, now: Moment) -> bool {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let without_seconds = done_at.0 % 60_000_000 == 0;
+    done_at <= now && !(without_seconds && now.since(done_at) < MINUTE)
 }
 
 /// All spellings but the first of the reports whose first one does not fit.

@@ -14,6 +14,7 @@ use domain::carrier::IdSpelling;
 use domain::delivery_report::{ReportState, joined};
 use domain::id::MessageId;
 use domain::message::{MessageClass, MessageStatus};
+use domain::moment::Moment;
 use domain::phone_number::Country;
 use domain::route::Route;
 use gateway::accept::SendRequest;
@@ -613,5 +614,75 @@ fn only_forward(before: &HashMap<MessageId, MessageStatus>, after: &HashMap<Mess
     for (id, was) in before {
         let is = after[id];
         assert!(was == &is || was.may_become(is), "{id} moved from {was:?} to {is:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_is_forgotten_and_what_may_still_be_reported_on_is_not() {
+    for database in testing::engines().await {
+        let base = base(&database.db, Clock::standing_at(NOW)).await;
+        let account = account(&base, "a", None, CREDIT).await;
+        let (gateway, mut script) = scripted(&base, 8).await;
+        let over = sent(&gateway, &account, one(1, MessageClass::Normal)).await;
+        let silent = sent(&gateway, &account, one(2, MessageClass::Normal)).await;
+        for _ in 0..2 {
+            let submission = script.next().await;
+            script.answer(&submission, taken(&format!("x{}", submission.message)));
+        }
+        handed_over(&base.db).await;
+        script.reported(&format!("x{over}"), None, ReportState::Delivered).await;
+        script.reported("nobodys", None, ReportState::Delivered).await;
+        let segments = async || count(&base.db, "select count(*) from segments").await;
+        let days = |n: u64| NOW.after(Duration::from_secs(n * 86_400));
+        base.clock.set(days(6));
+        assert_eq!(gateway.forget_what_is_over().await.unwrap(), 0);
+        assert_eq!((segments().await, early(&base.db).await), (2, 0), "nobody's report is given up");
+        base.clock.set(days(8));
+        assert_eq!(gateway.forget_what_is_over().await.unwrap(), 1);
+        script.reported(&format!("x{silent}"), None, ReportState::Delivered).await;
+        becomes(&base.db, silent, MessageStatus::Delivered).await;
+        assert_eq!(gateway.forget_what_is_over().await.unwrap(), 1);
+        assert_eq!(segments().await, 0);
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carriers_clock_is_believed_as_far_as_it_can_be_right() {
+    for database in testing::engines().await {
+        let base = base(&database.db, Clock::standing_at(NOW)).await;
+        let account = account(&base, "a", None, CREDIT).await;
+        let (gateway, mut script) = scripted(&base, 16).await;
+        // Accepted 40 seconds into a minute, told of two minutes and five seconds later.
+        let at = |seconds: i64| Moment(NOW.0 + seconds * 1_000_000);
+        assert_eq!(NOW.seconds() % 60, 40);
+        let told_at = at(125);
+        #[rustfmt::skip]
+        let cases = [
+            // done, by the carrier    what is taken for it
+            (None,                     told_at),
+            (Some(at(20)),             at(20)),     // the next minute began, and it may have been then
+            (Some(at(31)),             at(31)),
+            (Some(at(80)),             told_at),    // this minute, the seconds left out
+            (Some(at(81)),             at(81)),
+            (Some(at(-40)),            told_at),    // before it was sent
+            (Some(at(-5 * 3_600)),     told_at),    // another time zone
+            (Some(at(2 * 3_600)),      told_at),
+        ];
+        let mut messages = Vec::new();
+        for n in 0..cases.len() as u64 {
+            messages.push(sent(&gateway, &account, one(n, MessageClass::Normal)).await);
+            let submission = script.next().await;
+            script.answer(&submission, taken(&format!("x{n}")));
+        }
+        handed_over(&base.db).await;
+        base.clock.set(told_at);
+        for (n, (message, (done_at, expected))) in messages.into_iter().zip(cases).enumerate() {
+            let word = ReportState::Delivered;
+            script.report_done(&format!("x{n}"), None, word, done_at).recv().await.unwrap();
+            let seen = count(&base.db, &format!("select report_at from messages where id = {message}")).await;
+            assert_eq!(seen, expected.0, "{n}: {done_at:?}");
+        }
+        gateway.stop().await;
     }
 }

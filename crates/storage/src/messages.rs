@@ -230,6 +230,8 @@ pub struct Known {
     pub network: String,
     /// When it was accepted.
     pub created_at: Moment,
+    /// When it was to be sent.
+    pub send_at: Moment,
     /// Where it is.
     pub status: MessageStatus,
     /// The last word of the carrier.
@@ -239,9 +241,9 @@ pub struct Known {
 static LOCK: Bulk = Bulk::select(
     &[("id", Kind::Int)],
     "select id, account_id, sender, recipient, segments, price, promo, levels, label, country, network,
-        created_at, status, report from messages where id = $1",
+        created_at, status, report, send_at from messages where id = $1",
     "select m.id, m.account_id, m.sender, m.recipient, m.segments, m.price, m.promo, m.levels, m.label, m.country,
-        m.network, m.created_at, m.status, m.report from {rows} join messages m on m.id = input.id
+        m.network, m.created_at, m.status, m.report, m.send_at from {rows} join messages m on m.id = input.id
         order by m.id for update of m",
 );
 
@@ -271,6 +273,7 @@ fn known(mut row: Row) -> Result<Known> {
         country: row.take_text(9),
         network: row.take_text(10),
         created_at: Moment(row.int(11)?),
+        send_at: Moment(row.int(14)?),
         status: status(row.int(12)?)?,
         report: row.opt_int(13)?.and_then(ReportState::from_code),
     })

@@ -413,13 +413,24 @@ impl Mouth {
         recipient: Option<PhoneNumber>,
         state: ReportState,
     ) -> UnboundedReceiver<u32> {
+        self.report_done(id, recipient, state, None)
+    }
+
+    /// The same with the time at which the carrier says that it was done.
+    pub fn report_done(
+        &self,
+        id: &str,
+        recipient: Option<PhoneNumber>,
+        state: ReportState,
+        done_at: Option<Moment>,
+    ) -> UnboundedReceiver<u32> {
         let (ack, acknowledged) = mpsc::unbounded_channel();
         self.say(Event::Report(Report {
             carrier: self.name.clone(),
             remote_id: id.into(),
             recipient,
             state,
-            done_at: None,
+            done_at,
             error: None,
             ack: Ack::to(ack, 1),
         }));
