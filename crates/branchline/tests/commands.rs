@@ -300,19 +300,28 @@ fn books_that_cannot_be_used_are_said_to_be_so() {
 }
 
 #[test]
-fn read_only_books_can_not_be_served() {
+fn read_only_books_are_neither_served_nor_changed() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::new();
-    folder.account("main", &[]);
+    let main = folder.account("main", &["--credits", "10"]);
     let data = folder.path("branchline-data");
-    let set = |mode: u32| std::fs::set_permissions(&data, std::fs::Permissions::from_mode(mode)).unwrap();
+    let set = |mode: u32| {
+        for file in std::fs::read_dir(&data).unwrap() {
+            let file = file.unwrap().path();
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode & 0o666)).unwrap();
+        }
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
     set(0o500);
-    // Root may write everywhere, and learns nothing here.
-    if std::fs::write(data.join("probe"), "").is_err() {
-        let said = folder.json(&["serve", "--listen", "127.0.0.1:0"]);
-        assert_eq!((said.code, said.refusal().0.as_str()), (1, "database_not_writable"));
+    let grant = ["credits", "grant", "--account", &main, "--amount", "5", "--reason", "r"];
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &grant] {
+        let said = folder.json_powerless(command);
+        let (code, _, text) = said.refusal();
+        assert_eq!((said.code, code.as_str()), (1, "database_not_writable"), "{command:?}: {text}");
+        assert!(text.contains("cannot be written"), "{command:?}: {text}");
     }
     set(0o700);
+    assert_eq!(folder.balance(&main), "10.00");
 }
 
 #[tokio::test]

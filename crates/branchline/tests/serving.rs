@@ -110,6 +110,43 @@ fn a_port_in_use_and_a_second_server_are_refused() {
     folder.serve(&["serve", "--listen", "127.0.0.1:0"]).stop();
 }
 
+#[tokio::test]
+async fn a_full_disk_refuses_what_is_new_stores_nothing_of_it_and_passes() {
+    let folder = Folder::new();
+    let key = furnished(&folder);
+    // A file that may not grow is told by an error, and not by the signal that would end the program.
+    let deaf = ["sh", "-c", "trap '' 25; exec \"$0\" \"$@\""];
+    let args = ["serve", "--listen", "127.0.0.1:0", "--config", &settings(&folder)];
+    let server = Server::start(folder.command_through(&deaf, &args));
+    let client = Client::new(&server, &key);
+    let status = async |path: &str| {
+        client.http.get(format!("{}{path}", client.address)).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(client.send("+4915228817386", "before").await["success"], json!("100"));
+    server.limit_files("4096");
+    let form = [("to", "+4915228817386"), ("text", "while full")];
+    let request = client.http.post(format!("{}/api/sms", client.address)).header("X-Api-Key", &key);
+    let refused = request.form(&form).send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].as_bytes()), (503, &b"1"[..]));
+    assert!(refused.headers()["x-error-text"].to_str().unwrap().contains("nothing was stored"));
+    assert_eq!(refused.text().await.unwrap(), "600");
+    assert_eq!((status("/readyz").await, status("/healthz").await), (503, 200));
+    // What is there can be read.
+    assert_eq!(client.get("/api/balance").await["amount"], json!(9.925));
+    server.limit_files("unlimited");
+    let until = Instant::now() + Duration::from_secs(20);
+    while status("/readyz").await != 200 {
+        assert!(Instant::now() < until, "it does not recover");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sent = client.send("+4915228817386", "while full").await;
+    let id = sent["messages"][0]["id"].as_str().unwrap_or_else(|| panic!("{sent}"));
+    assert_eq!(client.report(id).await["dlr"], json!("DELIVERED"));
+    server.stop();
+    let check = folder.json(&["check"]).object();
+    assert_eq!((&check["ok"], &check["messages"]), (&json!(true), &json!(2)), "{check}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_is_whole_while_the_server_is_busy() {
     let folder = Folder::new();

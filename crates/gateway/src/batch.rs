@@ -141,6 +141,10 @@ impl Writer {
         if error.retryable() || alone {
             let error = Arc::new(error);
             tracing::error!(%error, requests = requests.len(), entries = entries.len(), "a batch was not stored");
+            if error.retryable() {
+                // Before anybody is told: who asks then whether we are ready hears the same.
+                self.unwritable.store(true, Ordering::Relaxed);
+            }
             for request in requests {
                 let _ = request.reply.send(Err(SendRefused::Storage(error.clone())));
             }
@@ -149,7 +153,6 @@ impl Writer {
                 let freed: Vec<_> = entries.iter().flat_map(Entry::slots).collect();
                 self.dispatcher.free(&freed);
             } else {
-                self.unwritable.store(true, Ordering::Relaxed);
                 // Carriers' words must not be lost: they wait until the books can be written.
                 self.pending.extend(entries);
                 tokio::time::sleep(Duration::from_millis(200)).await;

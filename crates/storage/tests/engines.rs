@@ -182,3 +182,22 @@ async fn a_copy_is_made_while_others_write_and_is_of_one_moment() {
     assert_eq!(of(&mut conn, "left").await, of(&mut conn, "right").await);
     assert_eq!(conn.number("select count(*) from counters where name like '399%'", &[]).await.unwrap(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn books_that_cannot_be_written_say_so_and_that_it_may_pass() {
+    for database in testing::engines().await {
+        let mut tx = database.db.begin().await.unwrap();
+        let read_only = if tx.is_sqlite() { "pragma query_only = on" } else { "set transaction read only" };
+        tx.query(read_only, &[]).await.unwrap();
+        let sql = "update counters set value = value + 1";
+        let refused = tx.execute(sql, &[]).await.unwrap_err();
+        assert!(matches!(refused, Error::Unwritable(_)) && refused.retryable(), "{refused:?}");
+        if tx.is_sqlite() {
+            tx.query("pragma query_only = off", &[]).await.unwrap();
+        }
+        drop(tx);
+        let mut tx = database.db.begin().await.unwrap();
+        assert!(tx.execute(sql, &[]).await.unwrap() > 0);
+        tx.commit().await.unwrap();
+    }
+}

@@ -53,8 +53,14 @@ impl Folder {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_branchline"));
-        command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
+        self.command_through(&[], args)
+    }
+
+    /// The program run by another one, which is given first.
+    pub fn command_through(&self, by: &[&str], args: &[&str]) -> Command {
+        let words = [by, &[env!("CARGO_BIN_EXE_branchline")], args].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(self.0.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BRANCHLINE_")) {
             command.env_remove(name);
         }
@@ -83,22 +89,18 @@ impl Folder {
         self.json(&["account", "show", account]).object()["balance"].as_str().unwrap().to_owned()
     }
 
+    /// Runs a command for a program that may do no more than its files allow, even as root.
+    pub fn json_powerless(&self, args: &[&str]) -> Said {
+        let root = self.path("branchline-data/probe");
+        let is_root = std::fs::write(&root, "").is_ok() && std::fs::remove_file(&root).is_ok();
+        let powerless = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+        let by = if is_root { &powerless[..] } else { &[] };
+        said(self.command_through(by, args).arg("--json").output().unwrap())
+    }
+
     /// Starts a server on a port of its own and waits until it answers.
     pub fn serve(&self, args: &[&str]) -> Server {
-        let mut child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = loop {
-            match lines.next() {
-                Some(Ok(line)) => {
-                    if let Some((_, address)) = line.split_once("listening on ") {
-                        break address.split_whitespace().next().unwrap().to_owned();
-                    }
-                }
-                _ => panic!("the server ended: {:?}", said(child.wait_with_output().unwrap())),
-            }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
-        Server { child: Some(child), address }
+        Server::start(self.command(args))
     }
 }
 
@@ -117,6 +119,31 @@ pub struct Server {
 }
 
 impl Server {
+    /// Starts it and waits until it answers.
+    pub fn start(mut command: Command) -> Server {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = loop {
+            match lines.next() {
+                Some(Ok(line)) => {
+                    if let Some((_, address)) = line.split_once("listening on ") {
+                        break address.split_whitespace().next().unwrap().to_owned();
+                    }
+                }
+                _ => panic!("the server ended: {:?}", said(child.wait_with_output().unwrap())),
+            }
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        Server { child: Some(child), address }
+    }
+
+    /// Lets none of its files grow beyond so many octets from now on, as on a disk that is full.
+    pub fn limit_files(&self, octets: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let limit = format!("--fsize={octets}:unlimited");
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    }
+
     /// Ends it in order and tells how long that took.
     pub fn stop(mut self) -> Duration {
         let child = self.child.take().unwrap();
