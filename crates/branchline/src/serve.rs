@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use domain::actor::Actor;
+use gateway::operator::checks;
 use gateway::{Base, Clock, Gateway, mail};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
@@ -114,6 +116,7 @@ pub async fn serve(
     let mails = tokio::spawn(mail::post::run(base.clone(), post(settings), stopped.clone()));
     let lines = lines::of(&settings.carriers);
     let gateway = Gateway::start(base, lines, settings.routes.clone()).await?;
+    let nightly = tokio::spawn(look_after_books(gateway.clone()));
     let address = format!("http://{address}");
     let options = api::Options { metrics: Some(Arc::new(move || metrics.render())), ..settings.api.clone() };
     let mut told = stopped.clone();
@@ -133,6 +136,7 @@ pub async fn serve(
     let end = async {
         stop.send_replace(true);
         let served = api.await;
+        nightly.abort();
         for worker in workers {
             worker.abort();
         }
@@ -201,6 +205,19 @@ async fn look_after_accounts(base: Base) {
         }
         if let Err(error) = gateway::people::tidy(&base).await {
             tracing::warn!(%error, "what is over could not be forgotten; tried again later");
+        }
+    }
+}
+
+/// Proves the books every night. Of several servers on the same books one does it.
+async fn look_after_books(gateway: Gateway) {
+    let by = Actor::rule("nightly check");
+    loop {
+        let now = gateway.clock.now();
+        tokio::time::sleep(checks::until_night(now, &gateway.rules.time_zone)).await;
+        let begun = async { Ok(gateway.is_first().await? && checks::begin(&gateway, &by).await?) };
+        if let Err::<bool, storage::Error>(error) = begun.await {
+            tracing::warn!(%error, "the books could not be checked tonight");
         }
     }
 }

@@ -239,6 +239,12 @@ impl Gateway {
         answer.await.map_err(|_| gone())?
     }
 
+    /// Whether this node does what one alone is to do.
+    pub async fn is_first(&self) -> Result<bool> {
+        let first = nodes::first(&mut *self.db.read().await?).await?;
+        Ok(first == Some(self.inner.node))
+    }
+
     /// Waits until another node has taken over this one's work, because it was away too long. Then
     /// nothing is accepted any more: the process is to end, and may be started again.
     pub async fn lost(&self) {

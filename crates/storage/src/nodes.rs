@@ -45,3 +45,9 @@ pub async fn bury(tx: &mut Tx, now: Moment) -> Result<bool> {
 pub async fn count(conn: &mut Conn) -> Result<i64> {
     conn.number("select count(*) from nodes", &[]).await
 }
+
+/// The node that has been there longest: it does what one alone is to do.
+pub async fn first(conn: &mut Conn) -> Result<Option<NodeId>> {
+    let row = conn.one("select min(id) from nodes", &[]).await?;
+    Ok(row.map(|row| row.opt_int(0)).transpose()?.flatten().map(NodeId))
+}

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::actor::Actor;
+use domain::moment::Moment;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use storage::check::Report;
 use storage::checks::{self, Check};
 use storage::{Error, Result};
@@ -14,6 +17,8 @@ use tokio::sync::oneshot;
 use crate::again::again;
 use crate::base::Base;
 
+/// When in the night, by the installation's clock: what a day counts is complete, and few send.
+const NIGHT: (i8, i8) = (3, 30);
 /// How often it is told how far a check is.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -116,4 +121,39 @@ async fn noted(base: &Base, id: i64, ended: Result<Report>) -> Result<()> {
         tx.commit().await
     })
     .await
+}
+
+/// How long until the books are to be checked in the night.
+pub fn until_night(now: Moment, time_zone: &TimeZone) -> Duration {
+    let now = Timestamp::from_microsecond(now.0).unwrap_or(Timestamp::UNIX_EPOCH);
+    let date = time_zone.to_datetime(now).date();
+    let of_day = |date: jiff::civil::Date| time_zone.to_timestamp(date.at(NIGHT.0, NIGHT.1, 0, 0)).ok();
+    let days = [Some(date), date.checked_add(1.day()).ok()];
+    let next = days.into_iter().flatten().filter_map(of_day).find(|at| *at > now);
+    let left = next.map_or(86_400_000_000, |at| at.as_microsecond() - now.as_microsecond());
+    Duration::from_micros(u64::try_from(left).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_night_is_never_more_than_a_day_and_an_hour_away() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        #[rustfmt::skip]
+        let cases = [
+            // now, in UTC          minutes until half past three in Berlin
+            ("2026-11-27T02:29:00Z",      1),
+            ("2026-11-27T02:30:00Z", 24 * 60),
+            ("2026-11-27T12:00:00Z", 14 * 60 + 30),
+            ("2026-03-28T12:00:00Z", 13 * 60 + 30), // the clocks go forward in between
+            ("2026-10-24T12:00:00Z", 14 * 60 + 30), // and back
+        ];
+        for (now, minutes) in cases {
+            let now: Timestamp = now.parse().unwrap();
+            let left = until_night(Moment(now.as_microsecond()), &berlin);
+            assert_eq!(left, Duration::from_secs(minutes * 60), "{now}");
+        }
+    }
 }
