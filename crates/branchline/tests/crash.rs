@@ -85,7 +85,9 @@ async fn kills(database: TestDatabase) {
         })
         .collect();
     for _ in 0..kills {
-        let wait = rand::rng().random_range(100..700);
+        // However slow the machine is: it is killed under load, and at no special moment.
+        under_load(&held).await;
+        let wait = rand::rng().random_range(0..600);
         tokio::time::sleep(Duration::from_millis(wait)).await;
         house.kill();
         house.start().await;
@@ -150,6 +152,16 @@ async fn kills(database: TestDatabase) {
     let unsettled: Vec<_> =
         stored.iter().filter(|m| !["delivered", "unknown"].contains(&m.status.as_str())).collect();
     assert!(unsettled.is_empty(), "{unsettled:?}");
+}
+
+/// Waits until the server has accepted a good number of messages since it was started.
+async fn under_load(held: &Mutex<Held>) {
+    let accepted = || held.lock().unwrap().accepted.len();
+    let (before, begun) = (accepted(), Instant::now());
+    while accepted() < before + 20 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing is accepted");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Sends without pause, every number once, and remembers what it was told.
