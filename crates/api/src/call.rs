@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse;
 use bytes::BytesMut;
 use domain::actor::Actor;
+use domain::id::{AccountId, KeyId};
 use domain::key::Scope;
 use http_body_util::BodyExt;
 use serde::Serialize;
@@ -21,6 +22,7 @@ use crate::Api;
 use crate::caller::Caller;
 use crate::error::{ApiError, Code, JSON, TEXT, problem};
 use crate::parameters::Parameters;
+use crate::request_log::{self, Answered};
 
 /// A request, read to its end.
 pub struct Call {
@@ -56,7 +58,7 @@ pub struct Asked<'a> {
 
 /// An answer.
 pub struct Reply {
-    body: Body,
+    body: Bytes,
     json: bool,
     code: Code,
 }
@@ -71,7 +73,7 @@ impl Reply {
 
     /// Text.
     pub fn text(body: impl Into<String>) -> Reply {
-        Reply { body: body.into().into(), json: false, code: Code::ACCEPTED }
+        Reply { body: Bytes::from(body.into()), json: false, code: Code::ACCEPTED }
     }
 
     /// The same, counted under another code than 100.
@@ -80,7 +82,7 @@ impl Reply {
     }
 
     fn response(self) -> Response<Body> {
-        let mut response = Response::new(self.body);
+        let mut response = Response::new(Body::from(self.body));
         response.headers_mut().insert(CONTENT_TYPE, if self.json { JSON } else { TEXT });
         response
     }
@@ -225,10 +227,37 @@ impl Call {
             let text = "HEAD is not answered here; use GET";
             return Err(refuse(ApiError::http(StatusCode::METHOD_NOT_ALLOWED, text), json));
         }
-        match Caller::of(api, self, &parameters, scope).await {
+        let mut known = None;
+        match Caller::of(api, self, &parameters, scope, &mut known).await {
             Ok(caller) => Ok(Asked { api, call: self, parameters, caller, json, endpoint }),
-            Err(error) => Err(refuse(error, json)),
+            Err(error) => {
+                if let Some(key) = known {
+                    self.log(api, key.account, key.id, &Err(error.clone()), json);
+                }
+                Err(refuse(error, json))
+            }
         }
+    }
+
+    /// Keeps the call in the request log of an account.
+    fn log(&self, api: &Api, account: AccountId, key: KeyId, result: &Result<Reply, ApiError>, json: bool) {
+        let code = result.as_ref().map_or_else(ApiError::as_code, |reply| reply.code);
+        let failed = result.is_err() || code != Code::ACCEPTED;
+        if !api.calls.wants(account, failed, api.gateway.clock.now()) {
+            return;
+        }
+        let (status, body, error) = match result {
+            Ok(reply) if !failed => (StatusCode::OK, reply.body.clone(), String::new()),
+            Ok(reply) => {
+                (StatusCode::OK, reply.body.clone(), format!("answered with code {}", code.as_str()))
+            }
+            Err(error) => {
+                let status = error.status(api.options.strict_status);
+                (status, error.body(json).into(), error.text().to_owned())
+            }
+        };
+        let answered = Answered { status: status.as_u16(), code: code.as_str(), body: &body, error: &error };
+        request_log::note(api, self, self.began, account, key, &answered);
     }
 
     /// The answer to a call that never gets as far as a caller.
@@ -245,6 +274,7 @@ impl Asked<'_> {
 
     /// The answer.
     pub fn answer(&self, result: Result<Reply, ApiError>) -> Response<Body> {
+        self.call.log(self.api, self.caller.account.id, self.caller.key.id, &result, self.json);
         finish(self.endpoint, self.call.began, result, self.json, self.api)
     }
 }

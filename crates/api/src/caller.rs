@@ -12,8 +12,11 @@ use domain::account::{Account, AccountState, effective};
 use domain::actor::{Actor, ActorKind};
 use domain::id::AccountId;
 use domain::key::{Key, Scope};
+use domain::member::Access;
 use domain::moment::Moment;
+use domain::permission::{self, Action, Below};
 use domain::phone_number::Country;
+use gateway::visits::KeyUse;
 
 use crate::Api;
 use crate::call::Call;
@@ -43,7 +46,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Finds out who is calling, and that their key may do this.
+    /// Finds out who is calling, and that their key may do this. The key is `known` even where it may
+    /// not.
     ///
     /// # Errors
     /// 900, 901 or 902 of the wire; or the books cannot be read.
@@ -52,8 +56,9 @@ impl Caller {
         call: &Call,
         parameters: &Parameters<'_>,
         scope: Scope,
+        known: &mut Option<Arc<Key>>,
     ) -> Result<Caller, ApiError> {
-        let key = key(api, &call.headers, parameters).await?;
+        let key = key(api, &call.headers, parameters, known).await?;
         let unknown = || ApiError::code(Code::AUTHENTICATION, "the key belongs to no account");
         let own = api.gateway.account(key.account).await?.ok_or_else(unknown)?;
         check_signature(api, call, &key, &own)?;
@@ -79,10 +84,16 @@ impl Caller {
                 if !own.is_above(&account) {
                     return Err(refused());
                 }
-                match self::state(api, &account).await? {
-                    AccountState::Closed => Err(refused()),
-                    state => Ok(Caller { key, account, state }),
+                let state = match self::state(api, &account).await? {
+                    AccountState::Closed => return Err(refused()),
+                    state => state,
+                };
+                if !may_step_in(api, &key, &account, permission::of_scope(scope)).await? {
+                    return Err(ApiError::code(Code::RIGHT, must_ask(&account)));
                 }
+                let caller = Caller { key, account, state };
+                note_use_below(api, &caller.key, &caller.account, || caller.actor(call));
+                Ok(caller)
             }
         }
     }
@@ -126,6 +137,45 @@ async fn state(api: &Api, account: &Account) -> Result<AccountState, ApiError> {
     Ok(effective(path.iter().map(|a| a.state)))
 }
 
+/// Whether a key may do this below its own account. One that wants to be asked is closed to keys from
+/// above for what needs stepping in, unless its owner has said yes.
+pub async fn may_step_in(
+    api: &Api,
+    key: &Key,
+    account: &Account,
+    action: Action,
+) -> Result<bool, storage::Error> {
+    if key.account == account.id
+        || action.below() != Below::SteppedIn
+        || account.settings.access != Access::Ask
+    {
+        return Ok(true);
+    }
+    gateway::visits::key_may(&api.gateway, account, key.account).await
+}
+
+/// What whoever may not step in is told.
+pub fn must_ask(account: &Account) -> String {
+    format!(
+        "account {} wants to be asked before somebody from above acts in it; ask its owner for access in the console",
+        account.id
+    )
+}
+
+/// That a key from above is at work stands in the audit log of the account, once an hour. Written
+/// beside the request.
+pub fn note_use_below(api: &Api, key: &Arc<Key>, account: &Arc<Account>, actor: impl FnOnce() -> Actor) {
+    if key.account == account.id || !api.key_use.is_due(key.id, account.id, api.gateway.clock.now()) {
+        return;
+    }
+    let (api, key, account, actor) = (api.clone(), key.clone(), account.clone(), actor());
+    tokio::spawn(async move {
+        if let Err(error) = KeyUse::write(&api.gateway, &key, &account, &actor).await {
+            tracing::warn!(%error, "that a key from above is at work could not be written down");
+        }
+    });
+}
+
 /// The account the caller wants to act in.
 fn named_account(headers: &HeaderMap) -> Option<&str> {
     // What is no text names no account, either.
@@ -153,11 +203,19 @@ fn check_signature(api: &Api, call: &Call, key: &Key, account: &Account) -> Resu
 }
 
 /// The key that was shown, and works.
-async fn key(api: &Api, headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<Arc<Key>, ApiError> {
+async fn key(
+    api: &Api,
+    headers: &HeaderMap,
+    parameters: &Parameters<'_>,
+    known: &mut Option<Arc<Key>>,
+) -> Result<Arc<Key>, ApiError> {
     let refused = |text: &'static str| ApiError::code(Code::AUTHENTICATION, text);
     for secret in secrets(headers, parameters)? {
         match find_key(api, &secret).await? {
-            Ok(key) => return Ok(key),
+            Ok(key) => {
+                *known = Some(key.clone());
+                return Ok(key);
+            }
             Err(UNKNOWN) => {}
             Err(why) => return Err(refused(why)),
         }

@@ -114,15 +114,24 @@ impl ApiError {
         self.code
     }
 
-    /// The answer. `strict` gives authentication and rights the statuses of HTTP.
-    pub fn response(&self, json: bool, strict: bool) -> Response<Body> {
-        let status = match self.code {
+    /// What to do about it, for people.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The status of its answer. `strict` gives authentication and rights the statuses of HTTP.
+    pub fn status(&self, strict: bool) -> StatusCode {
+        match self.code {
             Code::AUTHENTICATION | Code::SIGNATURE if strict => StatusCode::UNAUTHORIZED,
             Code::RIGHT if strict => StatusCode::FORBIDDEN,
             _ => self.status,
-        };
+        }
+    }
+
+    /// The body of its answer.
+    pub fn body(&self, json: bool) -> String {
         let code = self.code.as_str();
-        let body = match (self.status.is_client_error(), json) {
+        match (self.status.is_client_error(), json) {
             (false, false) => code.to_owned(),
             (false, true) => format!("\"{code}\""),
             (true, false) => format!("{code}\n{}", self.text),
@@ -130,8 +139,13 @@ impl ApiError {
                 let error = serde_json::Value::from(self.text.as_ref());
                 format!("{{\"success\":false,\"error_code\":{code},\"error\":{error}}}")
             }
-        };
-        let mut response = Response::new(Body::from(body));
+        }
+    }
+
+    /// The answer.
+    pub fn response(&self, json: bool, strict: bool) -> Response<Body> {
+        let status = self.status(strict);
+        let mut response = Response::new(Body::from(self.body(json)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, if json { JSON } else { TEXT });

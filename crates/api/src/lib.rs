@@ -15,6 +15,7 @@ mod journal;
 mod origin;
 pub mod parameters;
 mod pricing;
+mod request_log;
 mod server;
 mod signature;
 mod sms;
@@ -106,6 +107,10 @@ pub(crate) struct Shared {
     /// Room for large bodies, in KiB.
     bodies: Arc<Semaphore>,
     last_used: LastUsed,
+    /// Calls for the request log.
+    calls: gateway::calls::Log,
+    /// Keys from above at work.
+    key_use: gateway::visits::KeyUse,
     /// When `last_used` was written last, in seconds.
     last_used_stored: AtomicI64,
     /// The address clients know this installation by; empty where it is not configured.
@@ -149,6 +154,8 @@ pub fn router(gateway: Gateway, options: Options) -> Router {
         nonces: Nonces::default(),
         bodies: Arc::new(Semaphore::new(BODIES_MAX_KIB)),
         last_used: LastUsed::default(),
+        calls: gateway::calls::Log::default(),
+        key_use: gateway::visits::KeyUse::default(),
         last_used_stored: AtomicI64::new(0),
         rows,
     };

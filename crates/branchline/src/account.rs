@@ -12,6 +12,7 @@ use domain::phone_number::Country;
 use domain::sender_id::SenderId;
 use gateway::accounts::{CloseError, CreateError, NewAccount, StateError, When};
 use gateway::credits::RuleError;
+use gateway::settings::{self, Change, SettingsError};
 use gateway::{Base, Clock, accounts};
 use serde_json::{Value, json};
 
@@ -202,9 +203,10 @@ impl Create {
                 .map_err(rule_refused)?;
         }
         if let Some(sender) = sender {
-            let mut settings = account.settings.clone();
-            settings.default_sender = Some(sender);
-            store_settings(base, &account, &settings).await?;
+            let change = Change { default_sender: Some(Some(sender)), ..Change::default() };
+            settings::change(base, account.id, &change, &Actor::command_line())
+                .await
+                .map_err(settings_refused)?;
         }
         let words = format!(
             "account {} {}{}",
@@ -228,46 +230,37 @@ fn sender(text: &str) -> Result<String, Failure> {
     Ok(sender.as_str().to_owned())
 }
 
-async fn store_settings(
-    base: &Base,
-    account: &Customer,
-    settings: &domain::account::AccountSettings,
-) -> Result<()> {
-    let mut tx = base.db.begin().await?;
-    storage::accounts::set_settings(&mut tx, account.id, settings).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
 impl Set {
     async fn run(self, base: &Base, common: &Common) -> Result<()> {
         let account = find(base, self.account).await?;
-        let mut settings = account.settings.clone();
-        if let Some(text) = &self.sender {
-            settings.default_sender = Some(sender(text)?);
-        }
-        if let Some(text) = &self.country {
-            let country = Country::parse(text).ok_or_else(|| {
-                let message =
-                    format!("'{text}' is not a country; write its two letters of ISO 3166, such as DE");
-                Failure::field("bad_country", "country", message)
-            })?;
-            settings.default_country = Some(country.as_str().to_owned());
-        }
-        settings.reload_lock = self.reload_lock.unwrap_or(settings.reload_lock);
-        settings.recipient_day_max = self.recipient_day_max.unwrap_or(settings.recipient_day_max);
-        settings.signature_required = self.signed_only.unwrap_or(settings.signature_required);
-        if self.new_signing_key {
-            settings.signing_key = accounts::signing_key(&mut rand::rng());
-        }
+        let default_country = match &self.country {
+            Some(text) => {
+                let country = Country::parse(text).ok_or_else(|| {
+                    let message =
+                        format!("'{text}' is not a country; write its two letters of ISO 3166, such as DE");
+                    Failure::field("bad_country", "country", message)
+                })?;
+                Some(Some(country.as_str().to_owned()))
+            }
+            None => None,
+        };
+        let change = Change {
+            default_sender: self.sender.as_deref().map(sender).transpose()?.map(Some),
+            default_country,
+            reload_lock: self.reload_lock,
+            recipient_day_max: self.recipient_day_max,
+            signature_required: self.signed_only,
+            new_signing_key: self.new_signing_key,
+            ..Change::default()
+        };
         if let Some(line) = self.credit_line {
             gateway::credits::set_credit_line(base, account.id, line, &Actor::command_line())
                 .await
                 .map_err(rule_refused)?;
         }
-        if settings != account.settings {
-            store_settings(base, &account, &settings).await?;
-        }
+        settings::change(base, account.id, &change, &Actor::command_line())
+            .await
+            .map_err(settings_refused)?;
         show(base, account.id, common).await
     }
 }
@@ -476,6 +469,12 @@ fn create_refused(error: CreateError) -> anyhow::Error {
         CreateError::ParentNotFound(_) => ("not_found", "parent"),
         CreateError::ParentNotActive { .. } => ("not_active", "parent"),
         CreateError::TooDeep { .. } => ("too_deep", "parent"),
+        CreateError::Insufficient { .. } => ("not_covered", "credits"),
+        CreateError::NoParent => ("no_parent", "parent"),
+        CreateError::Rule(_) => ("bad_rule", "auto_transfer"),
+        CreateError::Setting(_) => ("bad_setting", "settings"),
+        CreateError::Invite(_) => ("not_invited", "email"),
+        CreateError::Before(_) | CreateError::KeyReused(_) => ("repeated", "once"),
     };
     Failure::field(code, field, message).into()
 }
@@ -522,4 +521,18 @@ pub fn rule_refused(error: RuleError) -> anyhow::Error {
         }
     };
     Failure::field(code, field, message).into()
+}
+
+fn settings_refused(error: SettingsError) -> anyhow::Error {
+    match error {
+        SettingsError::Storage(error) => error.into(),
+        SettingsError::NotFound(id) => not_found(id).into(),
+        SettingsError::Closed(_) => Failure::field("closed", "account", error.to_string()).into(),
+        SettingsError::Fields(problems) => {
+            let first = problems.first().map_or("settings", |problem| problem.field.as_str());
+            let message =
+                problems.iter().map(|one| format!("{}; {}", one.problem, one.remedy)).collect::<Vec<_>>();
+            Failure::field("bad_setting", first, message.join("\n")).into()
+        }
+    }
 }

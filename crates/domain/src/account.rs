@@ -2,6 +2,7 @@
 
 use crate::credits::Credits;
 use crate::id::{AccountId, PriceListId};
+use crate::member::Access;
 use crate::moment::Moment;
 
 /// The greatest depth of a tree when the operator says nothing: main account, subaccounts, theirs.
@@ -100,14 +101,14 @@ pub struct Account {
     pub price_list: Option<PriceListId>,
     /// Credit that comes by itself from above.
     pub auto_transfer: Option<AutoTransfer>,
-    /// What it chose for its messages.
+    /// What it chose.
     pub settings: AccountSettings,
     /// When it was created.
     pub created_at: Moment,
 }
 
-/// What an account chose for its messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an account chose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountSettings {
     /// Who its messages are from when they do not say.
     pub default_sender: Option<String>,
@@ -121,6 +122,63 @@ pub struct AccountSettings {
     pub signing_key: String,
     /// Whether unsigned requests are refused.
     pub signature_required: bool,
+    /// How it takes visits from above.
+    pub access: Access,
+    /// Its time zone, by its IANA name; absent is the installation's.
+    pub time_zone: Option<String>,
+    /// The language it is written to in, such as `de`; absent is the installation's.
+    pub language: Option<String>,
+    /// Whether its members must have a second factor.
+    pub second_factor_required: bool,
+    /// How many days texts of messages are kept; absent is for ever.
+    pub text_days: Option<i64>,
+    /// How many days full numbers of recipients are kept; absent is for ever.
+    pub number_days: Option<i64>,
+    /// What it was created as.
+    pub preset: Option<Preset>,
+}
+
+/// What an account is created as: which choices it begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Preset {
+    /// A customer of an agency: asked before somebody steps in.
+    Customer,
+    /// A department of the same house.
+    Department,
+    /// A branch that tops itself up from above.
+    Branch,
+}
+
+impl Preset {
+    /// All.
+    pub const ALL: [Preset; 3] = [Preset::Customer, Preset::Department, Preset::Branch];
+
+    /// The word programs and people read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Preset::Customer => "customer",
+            Preset::Department => "department",
+            Preset::Branch => "branch",
+        }
+    }
+
+    /// The preset a word names.
+    pub fn parse(word: &str) -> Option<Preset> {
+        Preset::ALL.into_iter().find(|preset| preset.as_str() == word)
+    }
+
+    /// How it takes visits from above to begin with.
+    pub fn access(self) -> Access {
+        match self {
+            Preset::Customer => Access::Ask,
+            Preset::Department | Preset::Branch => Access::Open,
+        }
+    }
+
+    /// Whether a rule of automatic transfers is proposed.
+    pub fn tops_up(self) -> bool {
+        self == Preset::Branch
+    }
 }
 
 impl Account {

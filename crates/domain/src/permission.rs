@@ -3,6 +3,7 @@
 //! [`Verdict::NotThere`], 403 with the action's name for [`Verdict::Missing`]).
 
 use crate::id::AccountId;
+use crate::key::Scope;
 use crate::member::Role;
 
 /// Something that may be allowed or not.
@@ -140,6 +141,37 @@ impl Action {
     }
 }
 
+/// Whether a role may do all that another may.
+pub fn includes(role: Role, other: Role) -> bool {
+    Action::ALL.into_iter().all(|action| action.is_of(role) || !action.is_of(other))
+}
+
+/// What a key does by a scope, in the eyes of the accounts below its own.
+pub fn of_scope(scope: Scope) -> Action {
+    match scope {
+        Scope::Analytics | Scope::StatisticsRead => Action::SeeStatistics,
+        Scope::Balance => Action::SeeBalance,
+        Scope::Pricing | Scope::PricesRead => Action::SeePrices,
+        Scope::Subaccounts | Scope::AccountsWrite => Action::ManageSubaccounts,
+        Scope::Journal | Scope::Status | Scope::MessagesRead => Action::SeeMessages,
+        Scope::Sms | Scope::Rcs | Scope::Voice | Scope::ValidateForVoice | Scope::Waba => {
+            Action::SendMessages
+        }
+        Scope::Contacts | Scope::Groups | Scope::Lookup | Scope::Numbers => Action::SendMessages,
+        Scope::Hooks | Scope::KeysWrite => Action::ManageKeys,
+        Scope::AccountsRead => Action::SeeSubaccounts,
+        Scope::CreditsRead => Action::SeeCredits,
+        Scope::CreditsWrite => Action::MoveCredits,
+        Scope::KeysRead => Action::SeeKeys,
+        Scope::MembersRead => Action::SeeMembers,
+        Scope::MembersWrite => Action::ManageMembers,
+        Scope::SettingsRead => Action::SeeSettings,
+        Scope::SettingsWrite => Action::ManageSettings,
+        Scope::AccessRead => Action::SeeVisits,
+        Scope::AuditRead => Action::SeeAudit,
+    }
+}
+
 /// A role somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -264,6 +296,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_role_includes_what_may_less() {
+        for role in Role::ALL {
+            assert!(includes(Role::Owner, role) && includes(role, role));
+            assert!(!includes(role, Role::Owner) || role == Role::Owner, "{role:?}");
+        }
+        assert!(includes(Role::Administrator, Role::Auditor) && includes(Role::Finance, Role::Analyst));
+        assert!(!includes(Role::Auditor, Role::Messaging) && !includes(Role::Messaging, Role::Analyst));
     }
 
     #[test]

@@ -363,6 +363,19 @@ impl PhoneNumber {
         u64::try_from(digits).ok().and_then(PhoneNumber::from_digits)
     }
 
+    /// The number without what makes it somebody's: its calling code, and zeros to the same length.
+    /// One of an unknown plan keeps its first digit.
+    pub fn blanked(self) -> PhoneNumber {
+        let kept = self.plan().map_or(1, |plan| digits_of(plan.calling_code.into()));
+        let zeros = 10_u64.pow(digits_of(self.0).saturating_sub(kept) as u32);
+        PhoneNumber(self.0 / zeros * zeros)
+    }
+
+    /// Whether it is what [`PhoneNumber::blanked`] leaves.
+    pub fn is_blanked(self) -> bool {
+        self == self.blanked()
+    }
+
     /// The country it belongs to; none for satellites and other codes that belong to no country.
     ///
     /// Where several countries share a calling code and the plan does not tell them apart, it is

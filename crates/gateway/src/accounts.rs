@@ -8,19 +8,24 @@
 
 use std::time::Duration;
 
-use domain::account::{Account, AccountSettings, AccountState, Email, effective};
+use domain::account::{Account, AccountSettings, AccountState, AutoTransfer, Email, Preset, effective};
 use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, PostError, Posting, TransferCode};
+use domain::member::{Access, Role};
 use domain::moment::Moment;
 use rand::RngExt;
 use storage::ledger::Booked;
+use storage::requests::Remembered;
 use storage::{Conn, Error, Tx, accounts, ledger, messages, notices, promo, requests};
 
 use crate::again::{again, busy};
 use crate::audit::{self, Changes};
 use crate::base::Base;
+use crate::mail::{self, Message};
+use crate::members::invitations::{self, InviteError, NewInvitation};
+use crate::settings::{self, Problem};
 
 /// How long an account can be reopened.
 pub const CLOSING_LASTS: Duration = Duration::from_secs(30 * 86_400);
@@ -44,6 +49,28 @@ pub struct NewAccount {
     pub parent: Option<AccountId>,
     /// Credit granted by the operator to begin with.
     pub credits: Credits,
+}
+
+/// What an account begins with besides its names.
+#[derive(Clone, Debug, Default)]
+pub struct Beginning {
+    /// What it is created as, which decides how it takes visits unless that is said.
+    pub preset: Option<Preset>,
+    /// How it takes visits from above.
+    pub access: Option<Access>,
+    /// The language it is written to in.
+    pub language: Option<String>,
+    /// Its time zone, by its IANA name.
+    pub time_zone: Option<String>,
+    /// Credit handed down from the account above, in the same moment.
+    pub handed_down: Credits,
+    /// The rule by which more comes from there.
+    pub auto_transfer: Option<AutoTransfer>,
+    /// Whether its address is invited to be the first owner.
+    pub invites_owner: bool,
+    /// A name of the caller's for this creation, in the account above: asked again with it, nothing
+    /// more is created.
+    pub once: Option<String>,
 }
 
 /// Why an account was not created.
@@ -82,6 +109,36 @@ pub enum CreateError {
         /// The greatest depth.
         max: usize,
     },
+    /// The account above holds less than is to be handed down.
+    #[error(
+        "account {account} holds {available} and cannot give {amount}; hand down less, or nothing for now"
+    )]
+    Insufficient {
+        /// The account above.
+        account: AccountId,
+        /// What it holds.
+        available: Credits,
+        /// What was asked for.
+        amount: Credits,
+    },
+    /// Credit would come from an account above, and there is none.
+    #[error("a main account has no account above it that credit could come from")]
+    NoParent,
+    /// The rule of automatic transfers is not possible.
+    #[error("{0}")]
+    Rule(String),
+    /// A setting is not possible.
+    #[error("{0}")]
+    Setting(Problem),
+    /// The first owner cannot be invited.
+    #[error(transparent)]
+    Invite(Box<InviteError>),
+    /// It was created before by the same request. This is it, unless it was closed since.
+    #[error("it was created before by the same request")]
+    Before(Option<Box<Account>>),
+    /// The request's name was used for something else.
+    #[error("'{0}' was used before for something else; use a new name for a new request")]
+    KeyReused(String),
     /// The books did not take it.
     #[error(transparent)]
     Storage(#[from] Error),
@@ -186,9 +243,20 @@ fn numbers(ids: &[AccountId]) -> String {
 /// Creates an account, its wallet and, if wanted, its first credit. `actor` is who did it, for the
 /// statement and the audit logs of the account and the one above it.
 pub async fn create(base: &Base, new: &NewAccount, actor: &Actor) -> Result<Account, CreateError> {
+    create_with(base, new, &Beginning::default(), actor).await
+}
+
+/// As [`create`], with all that the account begins with, in one transaction: there is no account
+/// without its credit, its rule and its invitation.
+pub async fn create_with(
+    base: &Base,
+    new: &NewAccount,
+    beginning: &Beginning,
+    actor: &Actor,
+) -> Result<Account, CreateError> {
     let account = again(async || {
         let mut tx = base.db.begin().await?;
-        let account = create_in(&mut tx, base, new, actor, base.clock.now()).await?;
+        let account = create_with_in(&mut tx, base, new, beginning, actor, base.clock.now()).await?;
         tx.commit().await?;
         Ok::<_, CreateError>(account)
     })
@@ -205,6 +273,17 @@ pub(crate) async fn create_in(
     actor: &Actor,
     now: Moment,
 ) -> Result<Account, CreateError> {
+    create_with_in(tx, base, new, &Beginning::default(), actor, now).await
+}
+
+async fn create_with_in(
+    tx: &mut Tx,
+    base: &Base,
+    new: &NewAccount,
+    beginning: &Beginning,
+    actor: &Actor,
+    now: Moment,
+) -> Result<Account, CreateError> {
     let (company, owner) =
         (new.company.as_deref().map(str::trim).filter(|c| !c.is_empty()), new.owner.trim());
     for (field, name) in [("company", company), ("name of the owner", Some(owner))] {
@@ -213,13 +292,19 @@ pub(crate) async fn create_in(
             return Err(CreateError::Name { field, length });
         }
     }
-    if new.credits < Credits::ZERO {
-        return Err(CreateError::Negative(new.credits));
+    for amount in [new.credits, beginning.handed_down] {
+        if amount < Credits::ZERO {
+            return Err(CreateError::Negative(amount));
+        }
     }
+    let choices = checked_beginning(new, beginning)?;
     let mut path = match new.parent {
         None => Vec::new(),
         Some(parent) => path_below(base, tx, parent).await?,
     };
+    if let Some(once) = &beginning.once {
+        asked_once(tx, new, beginning, once, now).await?;
+    }
     let id = accounts::draw_id(tx).await?;
     path.push(id);
     let account = Account {
@@ -233,14 +318,15 @@ pub(crate) async fn create_in(
         state_reason: None,
         credit_line: Credits::ZERO,
         price_list: None,
-        auto_transfer: None,
+        auto_transfer: beginning.auto_transfer.filter(|rule| rule.amount.is_positive()),
         settings: AccountSettings {
-            default_sender: None,
-            default_country: None,
             reload_lock: true,
-            recipient_day_max: 0,
+            access: beginning.access.or(beginning.preset.map(Preset::access)).unwrap_or_default(),
+            time_zone: choices.time_zone.clone().flatten(),
+            language: choices.language.clone().flatten(),
+            preset: beginning.preset,
             signing_key: signing_key(&mut rand::rng()),
-            signature_required: false,
+            ..AccountSettings::default()
         },
         created_at: now,
     };
@@ -248,6 +334,11 @@ pub(crate) async fn create_in(
         .new_field("company", company)
         .new_field("owner", owner)
         .new_field("email", new.email.as_str())
+        .new_field("preset", beginning.preset.map(Preset::as_str))
+        .new_field(
+            "access",
+            (account.settings.access != Access::Open).then(|| account.settings.access.as_str()),
+        )
         .new_field("credits", new.credits.is_positive().then(|| new.credits.to_string()));
     for log in account.path.iter().rev().take(2) {
         let log = (*log, account.root());
@@ -275,7 +366,88 @@ pub(crate) async fn create_in(
         };
         booked(ledger::post_one(tx, &group, now).await?)?;
     }
+    if let Some(parent) = new.parent.filter(|_| beginning.handed_down.is_positive()) {
+        hand_down(tx, parent, &account, beginning.handed_down, actor, now).await?;
+    }
+    if beginning.invites_owner {
+        let first = NewInvitation { email: new.email.clone(), role: Role::Owner, includes_subaccounts: true };
+        let invited = invitations::invite_within(tx, base, &account, &first, actor).await;
+        invited.map_err(|error| match error {
+            InviteError::Storage(error) => CreateError::Storage(error),
+            other => CreateError::Invite(Box::new(other)),
+        })?;
+    }
     Ok(account)
+}
+
+/// Whether an account can begin like this at all; and what it chooses, as it is stored.
+fn checked_beginning(new: &NewAccount, beginning: &Beginning) -> Result<settings::Change, CreateError> {
+    if new.parent.is_none() && (beginning.handed_down.is_positive() || beginning.auto_transfer.is_some()) {
+        return Err(CreateError::NoParent);
+    }
+    if let Some(rule) = beginning.auto_transfer {
+        crate::credits::checked_rule(rule).map_err(|why| CreateError::Rule(why.to_string()))?;
+    }
+    let choices = settings::Change {
+        language: Some(beginning.language.clone()),
+        time_zone: Some(beginning.time_zone.clone()),
+        ..settings::Change::default()
+    };
+    settings::checked(&choices).map_err(|mut problems| CreateError::Setting(problems.swap_remove(0)))
+}
+
+/// Whether the same creation was asked for before.
+async fn asked_once(
+    tx: &mut Tx,
+    new: &NewAccount,
+    beginning: &Beginning,
+    once: &str,
+    now: Moment,
+) -> Result<(), CreateError> {
+    let by = new.parent.unwrap_or(requests::OPERATOR);
+    let content = format!("create email={} handed_down={}", new.email.folded(), beginning.handed_down.0);
+    match requests::remember(tx, by, once, &content, now).await? {
+        Remembered::New(_) => Ok(()),
+        Remembered::Other => Err(CreateError::KeyReused(once.to_owned())),
+        Remembered::Same(_) => {
+            let found = accounts::by_email(tx, &new.email).await?;
+            let found = found.filter(|account| account.parent == new.parent);
+            Err(CreateError::Before(found.map(Box::new)))
+        }
+    }
+}
+
+/// Credit for a new account from the one above, which is held.
+async fn hand_down(
+    tx: &mut Tx,
+    parent: AccountId,
+    account: &Account,
+    amount: Credits,
+    actor: &Actor,
+    now: Moment,
+) -> Result<(), CreateError> {
+    let mut book = Book::default();
+    ledger::lock(tx, &mut book, [parent]).await?;
+    let wallet = LedgerAccount::Wallet(parent);
+    let available = book.balance(wallet).unwrap_or(Credits::ZERO);
+    if available < amount {
+        return Err(CreateError::Insufficient { account: parent, available, amount });
+    }
+    let request = requests::fresh(tx).await?;
+    let root = account.root();
+    let changes = Changes::new().new_field("amount", amount.to_string());
+    let out = format!("to {}", audit::named(account));
+    audit::note_at(tx, (parent, root), actor, "credits.transfer", &out, &changes, now).await?;
+    let into = format!("from account {parent}");
+    audit::note_at(tx, (account.id, root), actor, "credits.transfer", &into, &changes, now).await?;
+    let to = LedgerAccount::Wallet(account.id);
+    let group = Group {
+        cause: Cause { kind: CauseKind::Request, id: request },
+        postings: vec![Posting { from: wallet, to, amount, code: TransferCode::Transfer }],
+        actor: actor.words(),
+        reference: "first credit".to_owned(),
+    };
+    Ok(booked(ledger::post_one(tx, &group, now).await?)?)
 }
 
 /// The path of an account to stand right below this one, which is held so that it cannot be closed
@@ -370,6 +542,11 @@ async fn change_state(
         }
         let now = base.clock.now();
         note_state(&mut tx, &account, state, action, said, actor, now).await?;
+        if state == AccountState::Suspended && account.state != state {
+            let (by, reason) = (actor.words(), said.unwrap_or_default());
+            let message = Message::AccountSuspended { account: (&account).into(), by: &by, reason };
+            mail::enqueue_to_members(&mut tx, base, id, &mail::LEADERS, &message, now).await?;
+        }
         accounts::set_state(&mut tx, id, state, reason, now).await?;
         tx.commit().await?;
         account.state = state;
@@ -448,6 +625,11 @@ async fn begin_closing(
     if account.state != AccountState::Closing {
         note_state(&mut tx, &account, AccountState::Closing, "account.close", Some(reason), actor, now)
             .await?;
+        storage::invitations::revoke_all(&mut tx, id, now).await?;
+        let by = actor.words();
+        let closes_at = now.after(CLOSING_LASTS);
+        let message = Message::AccountClosing { account: (&account).into(), by: &by, reason, closes_at };
+        mail::enqueue_to_members(&mut tx, base, id, &mail::LEADERS, &message, now).await?;
         let reason = because(actor, reason);
         accounts::set_state(&mut tx, id, AccountState::Closing, Some(&reason), now).await?;
         account.state = AccountState::Closing;
@@ -510,6 +692,7 @@ async fn close_now(
             _ => {}
         }
     }
+    storage::invitations::revoke_all(&mut tx, id, now).await?;
     let reason = because(actor, reason);
     accounts::set_state(&mut tx, id, AccountState::Closed, Some(&reason), now).await?;
     tx.commit().await?;

@@ -217,7 +217,7 @@ impl Writer {
         if !requests.is_empty() {
             let answers = intake::Answers { standing, texts, counts };
             let look = intake::Look::at(&mut tx, requests, &ask, answers, &book, now).await?;
-            let first_id = self.message_ids.take(&mut tx, "message", Ids::needed(requests)).await?;
+            let first_id = self.message_ids.take(&mut tx, "message", Ids::needed(requests), now).await?;
             intake = intake::decide(look, requests, &mut book, first_id, now, zone);
         }
         let plan = self.dispatcher.plan(std::mem::take(&mut intake.ready), &reports.after.slots);
@@ -253,7 +253,7 @@ impl Writer {
         groups.extend_from_slice(&reports.groups);
         if !groups.is_empty() {
             let count = groups.iter().map(|g| g.postings.len() as i64).sum();
-            let first = self.transfer_ids.take(&mut tx, "transfer", count).await?;
+            let first = self.transfer_ids.take(&mut tx, "transfer", count, now).await?;
             ledger::post(&mut tx, book, &groups, first, now).await?;
         }
         let mut tally = std::mem::take(&mut intake.tally);

@@ -289,6 +289,13 @@ pub async fn set_auto_transfer(
     rule: AutoTransfer,
     actor: &Actor,
 ) -> Result<(), RuleError> {
+    checked_rule(rule)?;
+    let amount = rule.amount;
+    set_checked_rule(base, account, rule, amount, actor).await
+}
+
+/// Whether a rule is possible at all.
+pub(crate) fn checked_rule(rule: AutoTransfer) -> Result<(), RuleError> {
     let AutoTransfer { threshold, amount, day_max, month_max } = rule;
     let ceilings = [("ceiling of the day", day_max), ("ceiling of the month", month_max)];
     let all = [("threshold", Some(threshold)), ("amount", Some(amount)), ceilings[0], ceilings[1]];
@@ -302,6 +309,16 @@ pub async fn set_auto_transfer(
             return Err(RuleError::Ceiling { field, max, amount });
         }
     }
+    Ok(())
+}
+
+async fn set_checked_rule(
+    base: &Base,
+    account: AccountId,
+    rule: AutoTransfer,
+    amount: Credits,
+    actor: &Actor,
+) -> Result<(), RuleError> {
     again(|| async move {
         let mut tx = base.db.begin().await?;
         // The intake writes the state of the rule while it holds both wallets.

@@ -212,18 +212,23 @@ impl<'a> Look<'a> {
 pub struct Ids {
     next: i64,
     end: i64,
+    drawn_at: Moment,
 }
 
 /// Ids drawn at once at the least.
 const BLOCK: i64 = 10_000;
+/// Ids older than this are not used any more: what goes through messages in the order of their ids
+/// relies on it that they are also in the order of their time, give or take this much.
+const IDS_LAST: Duration = Duration::from_secs(3_600);
 
 impl Ids {
     /// As many ids in a row, drawn from the books when those in hand do not suffice.
-    pub async fn take(&mut self, tx: &mut Tx, name: &str, count: i64) -> Result<i64> {
-        if self.end - self.next < count {
+    pub async fn take(&mut self, tx: &mut Tx, name: &str, count: i64, now: Moment) -> Result<i64> {
+        if self.end - self.next < count || now.since(self.drawn_at) > IDS_LAST {
             let block = count.max(BLOCK);
             self.next = storage::counters::draw(tx, name, block).await?;
             self.end = self.next + block;
+            self.drawn_at = now;
         }
         let first = self.next;
         self.next += count;

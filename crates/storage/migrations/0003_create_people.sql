@@ -121,10 +121,13 @@ create table members (
 create index members_by_login on members (login_id);
 create unique index members_one_owner on members (account_id) where role = 0;
 
+-- What was mailed to somebody who shall become a member. One that waits an address and account; hash:
+-- of the secret in the link, which a new mail replaces. email_folded: what the address is compared by.
 create table invitations (
   id bigint primary key,
   account_id bigint not null references accounts (id),
   email text not null,
+  email_folded text not null,
   role bigint not null,
   includes_subaccounts bigint not null,
   hash text not null unique,
@@ -136,19 +139,23 @@ create table invitations (
   revoked_at bigint
 );
 
-create index invitations_by_account on invitations (account_id);
+create index invitations_by_account on invitations (account_id, id);
+create index invitations_by_email on invitations (email_folded);
+create unique index invitations_that_wait on invitations (account_id, email_folded)
+  where accepted_at is null and revoked_at is null;
 
 -- The owner's word that another member shall be the owner; done when they accept.
 create table ownership_offers (
   account_id bigint primary key references accounts (id),
-  member_id bigint not null references members (id),
+  member_id bigint not null references members (id) on delete cascade,
   offered_by bigint not null references logins (id),
   created_at bigint not null,
   expires_at bigint not null
 );
 
 -- Time-boxed yeses of an account whose access is 'ask'. state: 0 asked, 1 granted, 2 refused,
--- 3 withdrawn, 4 the glass was broken.
+-- 3 withdrawn, 4 the glass was broken. expires_at: of what was asked, when the question lapses; of what
+-- was granted, when the yes does.
 create table access_grants (
   id bigint primary key,
   account_id bigint not null references accounts (id),
@@ -180,6 +187,7 @@ create table visits (
 
 create index visits_by_account on visits (account_id, id);
 create index visits_by_session on visits (session_id);
+create index visits_by_login on visits (login_id, above_id);
 
 -- Who did what to an account. Only ever added to, which the triggers below see to.
 -- actor_kind: 0 a person, 1 a key, 2 the operator's command line, 3 a rule of the platform.
@@ -307,6 +315,15 @@ alter table accounts add column second_factor_required bigint not null default 0
 alter table accounts add column text_days bigint;
 alter table accounts add column number_days bigint;
 alter table accounts add column preset text not null default '';
+
+create index accounts_by_retention on accounts (id) where text_days is not null or number_days is not null;
+
+-- How far the messages of an account are gone through by whoever takes texts and numbers out.
+create table retention (
+  account_id bigint primary key,
+  text_to bigint not null,
+  number_to bigint not null
+);
 
 -- Jobs that failed, for the operator: the last error.
 alter table jobs add column error text;

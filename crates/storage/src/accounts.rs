@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 
-use domain::account::{Account, AccountSettings, AccountState, AutoTransfer, Email};
+use domain::account::{Account, AccountSettings, AccountState, AutoTransfer, Email, Preset};
 use domain::credits::Credits;
 use domain::id::{AccountId, PriceListId};
 use domain::ledger::LedgerAccount;
+use domain::member::Access;
 use domain::moment::Moment;
 
 use crate::counters;
@@ -16,9 +17,10 @@ use crate::db::{Conn, Error, Result, Row, Tx, Value};
 
 const COLUMNS: &str = "a.id, a.parent_id, a.path, a.company, a.owner, a.email, a.state, a.state_reason, a.credit_line,
         a.price_list_id, a.auto_threshold, a.auto_amount, a.auto_day_max, a.auto_month_max, a.default_sender,
-        a.default_country, a.reload_lock, a.recipient_day_max, a.signing_key, a.signature_required, a.created_at";
+        a.default_country, a.reload_lock, a.recipient_day_max, a.signing_key, a.signature_required, a.created_at,
+        a.access, a.time_zone, a.language, a.second_factor_required, a.text_days, a.number_days, a.preset";
 /// How many columns that is: what a statement asks for beside them follows.
-const WIDTH: usize = 21;
+const WIDTH: usize = 28;
 
 /// Draws the number of a new account.
 pub async fn draw_id(tx: &mut Tx) -> Result<AccountId> {
@@ -37,9 +39,10 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
         "insert into accounts (id, parent_id, root_id, path, company, owner, email, email_folded, state,
             state_reason, state_at, credit_line, price_list_id, auto_threshold, auto_amount, auto_day_max,
             auto_month_max, default_sender, default_country, reload_lock, recipient_day_max, signing_key,
-            signature_required, created_at)
+            signature_required, created_at, access, time_zone, language, second_factor_required, text_days,
+            number_days, preset)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-            $22, $23, $24)",
+            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
         &[
             account.id.0.into(),
             account.parent.map(|p| p.0).into(),
@@ -65,6 +68,13 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
             Value::from(&settings.signing_key),
             settings.signature_required.into(),
             account.created_at.0.into(),
+            settings.access.code().into(),
+            settings.time_zone.as_ref().into(),
+            settings.language.as_ref().into(),
+            settings.second_factor_required.into(),
+            settings.text_days.into(),
+            settings.number_days.into(),
+            settings.preset.map_or("", Preset::as_str).into(),
         ],
     )
     .await?;
@@ -75,6 +85,13 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
 pub async fn find(conn: &mut Conn, id: AccountId) -> Result<Option<Account>> {
     let sql = format!("select {COLUMNS} from accounts a where a.id = $1");
     conn.one(&sql, &[id.0.into()]).await?.map(account).transpose()
+}
+
+/// The account of a number, held until the end of the transaction: for what concerns its people. What
+/// concerns its credits and its state holds its wallet instead.
+pub async fn hold(tx: &mut Tx, id: AccountId) -> Result<Option<Account>> {
+    let sql = format!("select {COLUMNS} from accounts a where a.id = $1 {{lock}}");
+    tx.one(&sql, &[id.0.into()]).await?.map(account).transpose()
 }
 
 /// The accounts of these numbers, in the order of their numbers.
@@ -299,11 +316,12 @@ pub async fn set_price_list(
     counters::changed(tx).await
 }
 
-/// Sets what an account chose for its messages.
+/// Sets what an account chose, but for what it was created as.
 pub async fn set_settings(tx: &mut Tx, id: AccountId, settings: &AccountSettings) -> Result<()> {
     tx.execute(
         "update accounts set default_sender = $2, default_country = $3, reload_lock = $4,
-            recipient_day_max = $5, signing_key = $6, signature_required = $7
+            recipient_day_max = $5, signing_key = $6, signature_required = $7, access = $8, time_zone = $9,
+            language = $10, second_factor_required = $11, text_days = $12, number_days = $13
         where id = $1",
         &[
             id.0.into(),
@@ -313,6 +331,12 @@ pub async fn set_settings(tx: &mut Tx, id: AccountId, settings: &AccountSettings
             settings.recipient_day_max.into(),
             Value::from(&settings.signing_key),
             settings.signature_required.into(),
+            settings.access.code().into(),
+            settings.time_zone.as_ref().into(),
+            settings.language.as_ref().into(),
+            settings.second_factor_required.into(),
+            settings.text_days.into(),
+            settings.number_days.into(),
         ],
     )
     .await?;
@@ -371,6 +395,16 @@ fn account(mut row: Row) -> Result<Account> {
             recipient_day_max: row.int(17)?,
             signing_key: row.take_text(18),
             signature_required: row.flag(19)?,
+            access: {
+                let code = row.int(21)?;
+                Access::from_code(code).ok_or_else(|| Error::unreadable("accounts.access", code))?
+            },
+            time_zone: row.opt_text(22)?,
+            language: row.opt_text(23)?,
+            second_factor_required: row.flag(24)?,
+            text_days: row.opt_int(25)?,
+            number_days: row.opt_int(26)?,
+            preset: Preset::parse(&row.take_text(27)),
         },
         created_at: Moment(row.int(20)?),
     })

@@ -101,6 +101,20 @@ pub async fn hurry(tx: &mut Tx, id: i64, now: Moment) -> Result<bool> {
     Ok(tx.execute(sql, &[id.into(), now.0.into()]).await? == 1)
 }
 
+/// Takes a piece of work that recurs in hand until a moment, by which it is to be put off or taken in
+/// hand again; it is made when there is none. False when it is not due, or somebody else has it.
+pub async fn take(tx: &mut Tx, kind: &str, now: Moment, until: Moment) -> Result<bool> {
+    add(tx, kind, 0, now).await?;
+    let sql = "update jobs set due_at = $3 where kind = $1 and reference_id = 0 and due_at <= $2";
+    Ok(tx.execute(sql, &[kind.into(), now.0.into(), until.0.into()]).await? == 1)
+}
+
+/// Sets when a piece of work that recurs is due next.
+pub async fn due_next(tx: &mut Tx, kind: &str, at: Moment) -> Result<()> {
+    let sql = "update jobs set due_at = $2 where kind = $1 and reference_id = 0";
+    tx.execute(sql, &[kind.into(), at.0.into()]).await.map(drop)
+}
+
 /// Takes work off the list: it is done.
 pub async fn done(tx: &mut Tx, kind: &str, references: &[i64]) -> Result<()> {
     if references.is_empty() {

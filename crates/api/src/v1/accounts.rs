@@ -155,6 +155,12 @@ fn refused(error: CreateError) -> Problem {
         CreateError::TooDeep { max, .. } => {
             Problem::new(Kind::SubaccountLimitReached, error).with("levels_max", max as i64)
         }
+        CreateError::Insufficient { .. } => Problem::new(Kind::InsufficientFunds, error),
+        CreateError::NoParent => Problem::field("parent", error),
+        CreateError::Rule(_) => Problem::field("auto_transfer", error),
+        CreateError::Setting(ref problem) => Problem::field(problem.field.as_str(), &error),
+        CreateError::Invite(_) => Problem::field("email", error),
+        CreateError::Before(_) | CreateError::KeyReused(_) => Problem::new(Kind::IdempotencyConflict, error),
     }
 }
 

@@ -16,6 +16,7 @@ use gateway::Gateway;
 
 use super::problem::{Kind, Problem};
 use crate::Api;
+use crate::caller::{may_step_in, must_ask};
 use crate::table::{Needs, Row};
 
 /// A request whose caller is known and let in.
@@ -87,6 +88,7 @@ impl Asked {
         let found = found.ok_or_else(|| Problem::not_found(format!("account {id}")))?;
         if let Needs::Right(_, action) = self.row.needs {
             permitted(&self.key, action, &found)?;
+            let_in(&self.api, &self.key, action, &found).await?;
         }
         Ok(found)
     }
@@ -138,6 +140,14 @@ pub fn permitted(key: &Key, action: Action, account: &Account) -> Result<(), Pro
             );
             Err(Problem::new(Kind::PermissionMissing, detail).with("permission", action.as_str()))
         }
+    }
+}
+
+/// An account that wants to be asked lets keys from above in by its owner's yes alone.
+pub async fn let_in(api: &Api, key: &Key, action: Action, account: &Account) -> Result<(), Problem> {
+    match may_step_in(api, key, account, action).await? {
+        true => Ok(()),
+        false => Err(Problem::new(Kind::AccessNotGranted, must_ask(account))),
     }
 }
 

@@ -17,11 +17,11 @@ use domain::account::{Account, AccountState};
 use domain::id::AccountId;
 use domain::key::{Key, Scope};
 
-use super::asked::{Asked, Inner, actor, permitted, state};
+use super::asked::{Asked, Inner, actor, let_in, permitted, state};
 use super::once;
 use super::problem::{Kind, Problem};
 use crate::call::{Whole, whole_body};
-use crate::caller::{find_key, single};
+use crate::caller::{find_key, note_use_below, single};
 use crate::parameters::whole;
 use crate::signature::Signed;
 use crate::table::{Needs, Row};
@@ -62,6 +62,7 @@ async fn admit(api: &Api, row: &Row, request: Request) -> Result<(Asked, Request
     let account = acting_in(&parts.headers, &key, own, api).await?;
     if let Needs::Right(_, action) = row.needs {
         permitted(&key, action, &account)?;
+        let_in(api, &key, action, &account).await?;
     }
     let state = state(&api.gateway, &account).await?;
     if state == AccountState::Closed {
@@ -72,6 +73,7 @@ async fn admit(api: &Api, row: &Row, request: Request) -> Result<(Asked, Request
     }
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     let actor = actor(&key, &account, origin::address(&parts.headers, peer), origin::agent(&parts.headers));
+    note_use_below(api, &key, &account, || actor.clone());
     let idempotency = once::name(&parts.headers, &parts.method)?;
     let uri = parts.uri.clone();
     let inner = Inner { api: api.clone(), key, account, state, row: row.clone(), uri, actor, idempotency };

@@ -140,11 +140,11 @@ async fn accounts(base: &Base) -> Result<Vec<Account>> {
             gateway::prices::assign(base, account.id, Some(RESOLD), false, &Actor::command_line()).await?;
         }
         if let Some(kind) = who.traffic.first() {
-            let mut tx = base.db.begin().await?;
-            let mut settings = account.settings.clone();
-            settings.default_sender = Some(kind.sender.to_owned());
-            storage::accounts::set_settings(&mut tx, account.id, &settings).await?;
-            tx.commit().await?;
+            let change = gateway::settings::Change {
+                default_sender: Some(Some(kind.sender.to_owned())),
+                ..gateway::settings::Change::default()
+            };
+            gateway::settings::change(base, account.id, &change, &Actor::command_line()).await?;
         }
         accounts.push(account);
     }

@@ -42,12 +42,9 @@ pub async fn account(tx: &mut Tx, parent: Option<&Account>, email: &str) -> Acco
         price_list: None,
         auto_transfer: None,
         settings: AccountSettings {
-            default_sender: None,
-            default_country: None,
             reload_lock: true,
-            recipient_day_max: 0,
             signing_key: "secret".into(),
-            signature_required: false,
+            ..AccountSettings::default()
         },
         created_at: NOW,
     };
