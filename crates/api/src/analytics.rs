@@ -118,14 +118,13 @@ async fn analytics(asked: &Asked<'_>, by: Option<By>) -> Result<Reply, ApiError>
     if label.is_some_and(|label| Label::parse(label).is_err()) && by != By::Day {
         return nothing;
     }
-    let filter =
-        Filter { whose, first_day: dates::number_of(first), last_day: dates::number_of(last), label };
+    let filter = Filter { label, ..Filter::of(whose, dates::number_of(first), dates::number_of(last)) };
     let sums = analytics::sums(&mut *asked.api.gateway.db.read().await?, by, &filter).await?;
     Ok(Reply::json(&match by {
-        By::Day => days(&sums, first, last),
         By::Country => parted("country", &sums),
         By::Label => parted("label", &sums),
         By::Account => parted("account", &sums),
+        _ => days(&sums, first, last),
     }))
 }
 
@@ -135,7 +134,7 @@ async fn whose(asked: &Asked<'_>) -> Result<Option<Whose>, ApiError> {
     let account = &asked.caller.account;
     let below = match asked.parameters.text("subaccounts") {
         None | Some("only_main") => return Ok(Some(Whose::One(account.id))),
-        Some("all") => return Ok(Some(Whose::tree(account))),
+        Some("all") => return Ok(Some(Whose::Tree((**account).clone()))),
         Some(id) => whole(id).map(AccountId),
     };
     let Some(below) = below else { return Ok(None) };

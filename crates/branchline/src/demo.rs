@@ -255,7 +255,7 @@ async fn welcome(base: &Base, settings: &Settings, notes: &Notes, address: Optio
     let tree = tree(base, false).await?;
     let mut sums: HashMap<AccountId, Sum> = HashMap::new();
     for (root, _) in tree.iter().filter(|(account, _)| account.parent.is_none()) {
-        let filter = Filter { whose: Whose::tree(root), first_day: 0, last_day: i64::MAX, label: None };
+        let filter = Filter::of(Whose::Tree(root.clone()), 0, i64::MAX);
         let of_tree = analytics::sums(&mut *base.db.read().await?, By::Account, &filter).await?;
         sums.extend(of_tree.into_iter().map(|sum| (sum.account, sum)));
     }

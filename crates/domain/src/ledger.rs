@@ -135,6 +135,28 @@ impl TransferCode {
         self as i64
     }
 
+    /// The word programs read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TransferCode::Grant => "grant",
+            TransferCode::Promo => "promo",
+            TransferCode::PromoExpiry => "promo_expiry",
+            TransferCode::Transfer => "transfer",
+            TransferCode::AutoTransfer => "auto_transfer",
+            TransferCode::Closing => "closing",
+            TransferCode::Charge => "charge",
+            TransferCode::Margin => "margin",
+            TransferCode::Refund => "refund",
+            TransferCode::MarginRefund => "margin_refund",
+            TransferCode::Correction => "correction",
+        }
+    }
+
+    /// The code a word names.
+    pub fn parse(word: &str) -> Option<TransferCode> {
+        TransferCode::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
     /// The code of a number in the books.
     pub fn from_code(code: i64) -> Option<TransferCode> {
         TransferCode::ALL.into_iter().find(|c| c.code() == code)
@@ -165,6 +187,23 @@ pub enum CauseKind {
     Closing = 5,
     /// Free credit ran out; named by its lot.
     PromoExpiry = 6,
+}
+
+impl CauseKind {
+    /// All.
+    pub const ALL: [CauseKind; 6] = [
+        CauseKind::Batch,
+        CauseKind::Refund,
+        CauseKind::Request,
+        CauseKind::AutoTransfer,
+        CauseKind::Closing,
+        CauseKind::PromoExpiry,
+    ];
+
+    /// The kind of a number in the books.
+    pub fn from_code(code: i64) -> Option<CauseKind> {
+        CauseKind::ALL.into_iter().find(|kind| *kind as i64 == code)
+    }
 }
 
 /// One amount from one place to another.

@@ -7,6 +7,10 @@
 //! Source: 3GPP TS 23.038 (alphabets, data coding) and TS 23.040 section 9.2.3.24 (user data
 //! header, concatenation).
 
+mod plain;
+
+pub use plain::{Outside, outside_gsm7, replaced_by_gsm7};
+
 /// The longest text, in characters; of a binary message, the most octets.
 pub const TEXT_MAX: usize = 1520;
 

@@ -221,6 +221,12 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// What so many segments cost the sender.
+    pub fn price(&self, segments: u8) -> Credits {
+        let unit = self.levels.last().map_or(Credits::ZERO, |(_, price)| price.amount);
+        unit.times(u64::from(segments)).unwrap_or(Credits(i64::MAX))
+    }
+
     /// The price row of the sender.
     pub fn row(&self) -> i64 {
         self.levels.last().map_or(0, |(_, price)| price.row.0)
@@ -241,9 +247,7 @@ pub(crate) async fn draft(
         _ => {}
     }
     let content = Content::from_request(&request.text, request.udh.as_deref(), request.binary, request.ucs2)?;
-    let settings = &account.settings;
-    let sender = request.sender.as_deref().or(settings.default_sender.as_deref());
-    let sender = SenderId::parse(sender.unwrap_or(&base.rules.default_sender))?;
+    let sender = sender(base, account, request.sender.as_deref())?;
     let validity_minutes = request.validity_minutes.unwrap_or(VALIDITY_MINUTES);
     if !(1..=VALIDITY_MINUTES_MAX).contains(&validity_minutes) {
         return Err(SendRefused::Validity { minutes: validity_minutes });
@@ -251,19 +255,11 @@ pub(crate) async fn draft(
     let bulk = request.recipients.len() > NORMAL_RECIPIENTS_MAX;
     let class = request.class.unwrap_or(if bulk { MessageClass::Bulk } else { MessageClass::Normal });
     let now = base.clock.now();
-    let home =
-        settings.default_country.as_deref().and_then(Country::parse).unwrap_or(base.rules.default_country);
+    let home = home(base, account);
     let path = base.path(account).await.map_err(Arc::new)?;
     let prices = base.prices().await.map_err(Arc::new)?;
-    let mut ways = Ways { known: Vec::new(), prices: &prices, path: &path, now, leads_to };
-    let drafts = request.recipients.iter().map(|written| match PhoneNumber::parse(written, home) {
-        Ok(number) => {
-            let ready = ways.to(number).map(|way| Ready { number, way });
-            Draft { written: written.clone(), number: Some(number), ready }
-        }
-        Err(error) => Draft { written: written.clone(), number: None, ready: Err(error.into()) },
-    });
-    let drafts: Vec<Draft> = drafts.collect();
+    let mut ways = Ways::new(&prices, &path, now, leads_to);
+    let drafts = request.recipients.iter().map(|written| ways.draft(written, home)).collect();
     Ok(Drafts {
         account: account.clone(),
         path,
@@ -280,8 +276,20 @@ pub(crate) async fn draft(
     })
 }
 
+/// Who a message is from: as the request says, else the account's default, else the installation's.
+pub(crate) fn sender(base: &Base, account: &Account, written: Option<&str>) -> Result<SenderId, SenderError> {
+    let sender = written.or(account.settings.default_sender.as_deref());
+    SenderId::parse(sender.unwrap_or(&base.rules.default_sender))
+}
+
+/// The country of numbers that are written without one.
+pub(crate) fn home(base: &Base, account: &Account) -> Country {
+    let country = account.settings.default_country.as_deref().and_then(Country::parse);
+    country.unwrap_or(base.rules.default_country)
+}
+
 /// The ways found so far in a request: most of its recipients are in the same few networks.
-struct Ways<'a, F> {
+pub(crate) struct Ways<'a, F> {
     known: Vec<(Option<Country>, Option<Network>, Found)>,
     prices: &'a Prices,
     path: &'a [Arc<Account>],
@@ -297,7 +305,26 @@ enum Unreachable {
     NoRoute,
 }
 
-impl<F: Fn(Option<Country>) -> bool> Ways<'_, F> {
+impl<'a, F: Fn(Option<Country>) -> bool> Ways<'a, F> {
+    /// None yet, for an account of this path at this time.
+    pub fn new(prices: &'a Prices, path: &'a [Arc<Account>], now: Moment, leads_to: F) -> Ways<'a, F> {
+        Ways { known: Vec::new(), prices, path, now, leads_to }
+    }
+
+    /// A recipient as it was written.
+    pub fn draft(&mut self, written: &str, home: Country) -> Draft {
+        match PhoneNumber::parse(written, home) {
+            Ok(number) => self.draft_of(written, number),
+            Err(error) => Draft { written: written.to_owned(), number: None, ready: Err(error.into()) },
+        }
+    }
+
+    /// A recipient that has been read.
+    pub fn draft_of(&mut self, written: &str, number: PhoneNumber) -> Draft {
+        let ready = self.to(number).map(|way| Ready { number, way });
+        Draft { written: written.to_owned(), number: Some(number), ready }
+    }
+
     fn to(&mut self, to: PhoneNumber) -> Result<Arc<Way>, RecipientRefused> {
         let destination = to.destination();
         let (country, network) = (destination.country, destination.network);

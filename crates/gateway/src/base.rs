@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
 
 use domain::account::Account;
 use domain::id::{AccountId, PriceListId};
@@ -15,6 +16,7 @@ use jiff::tz::TimeZone;
 use storage::{Db, Result};
 
 use crate::clock::Clock;
+use crate::overview::Outlier;
 use crate::people::{self, PeopleRules};
 
 /// The installation's own choices.
@@ -65,12 +67,30 @@ struct Memory {
     own_url: OnceLock<String>,
     mail_server: OnceLock<Option<String>>,
     people: people::Held,
+    /// Which accounts below one stand out, and since when that is known.
+    outliers: quick_cache::sync::Cache<AccountId, (Moment, Arc<Vec<Outlier>>)>,
 }
 
 /// How many accounts and keys are remembered.
 const REMEMBERED_MAX: usize = 20_000;
 
+/// Of how many accounts it is remembered which below them stand out.
+const OUTLIERS_MAX: usize = 1_000;
+/// How long that is remembered.
+const OUTLIERS_LAST: Duration = Duration::from_secs(300);
+
 impl Base {
+    /// Which accounts below one stand out, if that was found out a moment ago.
+    pub(crate) fn outliers(&self, account: AccountId) -> Option<Arc<Vec<Outlier>>> {
+        let (at, outliers) = self.memory.outliers.get(&account)?;
+        (self.clock.now() < at.after(OUTLIERS_LAST)).then_some(outliers)
+    }
+
+    /// Remembers which accounts below one stand out.
+    pub(crate) fn note_outliers(&self, account: AccountId, outliers: Arc<Vec<Outlier>>) {
+        self.memory.outliers.insert(account, (self.clock.now(), outliers));
+    }
+
     /// The same base for a task that writes much: see [`Db::apart`].
     pub(crate) fn apart(&self) -> Result<Base> {
         Ok(Base { db: self.db.apart()?, ..self.clone() })
@@ -86,6 +106,7 @@ impl Base {
             own_url: OnceLock::new(),
             mail_server: OnceLock::new(),
             people: people::Held::new(REMEMBERED_MAX),
+            outliers: quick_cache::sync::Cache::new(OUTLIERS_MAX),
         };
         let base = Base { db, clock, rules: Arc::new(rules), memory: Arc::new(memory) };
         base.refresh().await?;

@@ -14,11 +14,13 @@ use std::time::Duration;
 use domain::id::NodeId;
 use domain::ledger::Book;
 use domain::moment::Moment;
+use storage::rollups::Paths;
 use storage::{Error, Result, Tx, ledger, statistics};
 use tokio::sync::mpsc;
 
 use crate::accept::SendRefused;
 use crate::base::Base;
+use crate::clock::thirty_days;
 use crate::dispatch::{Dispatcher, Plan};
 use crate::intake::{self, Ids, Request};
 use crate::report::{self, Afterwards, Entry};
@@ -49,6 +51,8 @@ pub(crate) struct Writer {
     pub entries: Option<mpsc::UnboundedReceiver<Entry>>,
     pub message_ids: Ids,
     pub transfer_ids: Ids,
+    /// The accounts above those that are counted.
+    pub paths: Paths,
     /// Whether reports may be kept for answers to come. On shared books another node may have kept
     /// one, so it is always possible there.
     pub early_possible: bool,
@@ -260,7 +264,8 @@ impl Writer {
         for (line, counts) in &reports.tally {
             tally.entry(line.clone()).or_default().add(counts);
         }
-        statistics::add(&mut tx, &tally).await?;
+        let since = thirty_days(now, &self.base.rules.time_zone);
+        statistics::add(&mut tx, &tally, &mut self.paths, since).await?;
         intake.tell(&mut tx, &self.base, now).await?;
         tx.commit().await
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::moment::Moment;
-use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 
 /// Tells the time. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -42,15 +43,33 @@ impl Clock {
 /// The date of a moment in a time zone as a number: 20261123.
 pub fn day_of(moment: Moment, time_zone: &TimeZone) -> i64 {
     let timestamp = Timestamp::from_microsecond(moment.0).unwrap_or(Timestamp::UNIX_EPOCH);
-    let date = time_zone.to_datetime(timestamp).date();
+    number_of(time_zone.to_datetime(timestamp).date())
+}
+
+/// The date of a number such as 20261123.
+pub fn date_of(day: i64) -> Option<Date> {
+    let year = i16::try_from(day / 10_000).ok()?;
+    Date::new(year, i8::try_from(day / 100 % 100).ok()?, i8::try_from(day % 100).ok()?).ok()
+}
+
+/// The number of a date: 20261123.
+pub fn number_of(date: Date) -> i64 {
     i64::from(date.year()) * 10_000 + i64::from(date.month()) * 100 + i64::from(date.day())
+}
+
+/// The first of the thirty days that end with the date of a moment.
+pub fn thirty_days(now: Moment, time_zone: &TimeZone) -> i64 {
+    days_before(day_of(now, time_zone), 29)
+}
+
+/// The date so many days before another, both as numbers.
+pub fn days_before(day: i64, days: i64) -> i64 {
+    date_of(day).map_or(day, |date| number_of(date.saturating_sub(days.days())))
 }
 
 /// The moment a date (20261123) begins in a time zone.
 pub fn start_of_day(day: i64, time_zone: &TimeZone) -> Option<Moment> {
-    let year = i16::try_from(day / 10_000).ok()?;
-    let month = i8::try_from(day / 100 % 100).ok()?;
-    let date = jiff::civil::Date::new(year, month, i8::try_from(day % 100).ok()?).ok()?;
+    let date = date_of(day)?;
     Some(Moment(time_zone.to_timestamp(date.at(0, 0, 0, 0)).ok()?.as_microsecond()))
 }
 

@@ -121,6 +121,7 @@ impl Gateway {
                 entries,
                 message_ids: Ids::default(),
                 transfer_ids: Ids::default(),
+                paths: Default::default(),
                 early_possible,
                 pending: Default::default(),
                 unwritable: gateway.inner.unwritable.clone(),
@@ -213,6 +214,16 @@ impl Gateway {
             sender: drafts.sender.to_string(),
             messages,
         })
+    }
+
+    /// Tells what would become of a message, without sending it: see [`crate::preview`].
+    pub async fn preview(
+        &self,
+        account: &Arc<Account>,
+        draft: &crate::preview::Draft,
+    ) -> Result<crate::preview::Preview> {
+        let dispatcher = &self.inner.dispatcher;
+        crate::preview::preview(&self.base, |country| dispatcher.leads_to(country), account, draft).await
     }
 
     /// Takes back those of an account's messages that are scheduled and not yet sent, and gives

@@ -107,6 +107,7 @@ impl<'a> Ask<'a> {
                 let had = |since| Had {
                     number: ask.places.len() as i64,
                     account: drafts.account.id,
+                    root: drafts.account.root(),
                     recipient: ready.number,
                     since,
                     text: &drafts.text,
@@ -355,6 +356,7 @@ fn decide_one<'a>(
         counts.accepted += 1;
         counts.segments += i64::from(segments);
         counts.cost = Credits(counts.cost.0 + price.0);
+        counts.last_at = now;
         if drafts.send_at.is_none() {
             decided.ready.push(drafts.waiting(ready, id, now));
         }
@@ -655,8 +657,7 @@ impl Drafts {
     }
 
     fn price(&self, ready: &crate::accept::Ready) -> Credits {
-        let unit = ready.way.levels.last().map_or(Credits::ZERO, |(_, price)| price.amount);
-        unit.times(u64::from(self.segments)).unwrap_or(Credits(i64::MAX))
+        ready.way.price(self.segments)
     }
 
     /// Whether any account of the path pays something else than another.

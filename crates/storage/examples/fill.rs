@@ -145,6 +145,9 @@ async fn fill(db: &Db, transfers: i64, each: i64) -> Result<()> {
         tx.commit().await?;
         db.checkpoint().await?;
     }
+    let mut tx = db.begin().await?;
+    storage::rollups::rebuild(&mut tx).await?;
+    tx.commit().await?;
     if !db.is_shared() {
         return Ok(());
     }

@@ -32,7 +32,9 @@ pub async fn draw_id(tx: &mut Tx) -> Result<AccountId> {
 /// # Errors
 /// [`Error::Duplicate`] of `accounts.email_folded` when an account that is not closed has the address.
 pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
-    let (path, folded) = (path_text(&account.path), account.email.folded());
+    let (path, email_folded) = (path_text(&account.path), account.email.folded());
+    let (name_folded, search) =
+        folded(account.id, account.company.as_deref(), &account.owner, account.email.as_str());
     let settings = &account.settings;
     let auto = account.auto_transfer;
     tx.execute(
@@ -40,9 +42,9 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
             state_reason, state_at, credit_line, price_list_id, auto_threshold, auto_amount, auto_day_max,
             auto_month_max, default_sender, default_country, reload_lock, recipient_day_max, signing_key,
             signature_required, created_at, access, time_zone, language, second_factor_required, text_days,
-            number_days, preset)
+            number_days, preset, name_folded, search)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
+            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
         &[
             account.id.0.into(),
             account.parent.map(|p| p.0).into(),
@@ -51,7 +53,7 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
             account.company.as_ref().into(),
             Value::from(&account.owner),
             account.email.as_str().into(),
-            if account.state == AccountState::Closed { Value::Null } else { Value::from(&folded) },
+            if account.state == AccountState::Closed { Value::Null } else { Value::from(&email_folded) },
             account.state.code().into(),
             account.state_reason.as_ref().into(),
             account.created_at.0.into(),
@@ -75,10 +77,19 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
             settings.text_days.into(),
             settings.number_days.into(),
             settings.preset.map_or("", Preset::as_str).into(),
+            Value::from(&name_folded),
+            Value::from(&search),
         ],
     )
     .await?;
     counters::changed(tx).await
+}
+
+/// What an account is sorted by, and what it is searched in.
+fn folded(id: AccountId, company: Option<&str>, owner: &str, email: &str) -> (String, String) {
+    let company = company.unwrap_or("");
+    let name = if company.is_empty() { owner } else { company };
+    (name.to_lowercase(), format!("{company} {owner} {email} {id}").to_lowercase())
 }
 
 /// The account of a number.
@@ -195,7 +206,7 @@ pub async fn line(conn: &mut Conn, id: AccountId) -> Result<Option<Line>> {
 async fn lines(conn: &mut Conn, which: &str, id: AccountId) -> Result<Vec<Line>> {
     let sql = format!(
         "select {COLUMNS}, wallet.balance, promo.balance, coalesce((
-            select cast(sum(s.cost - s.refunds) as bigint) from statistics s where s.account_id = a.id), 0)
+            select cast(sum(u.cost - u.refunds) as bigint) from account_usage u where u.account_id = a.id), 0)
         from accounts a
         left join ledger_accounts wallet on wallet.id = 1000 + a.id * 2
         left join ledger_accounts promo on promo.id = 1001 + a.id * 2
@@ -233,7 +244,7 @@ pub async fn balances(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<AccountId,
 
 /// What these accounts have used in all: charges less refunds. Those without any are left out.
 pub async fn total_usage(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<AccountId, Credits>> {
-    let sql = "select account_id, cast(sum(cost - refunds) as bigint) from statistics
+    let sql = "select account_id, cast(sum(cost - refunds) as bigint) from account_usage
         where account_id in list($1) group by account_id";
     let rows = conn.query(sql, &[ids.into()]).await?;
     rows.iter().map(|row| Ok((AccountId(row.int(0)?), Credits(row.int(1)?)))).collect()
@@ -345,8 +356,12 @@ pub async fn set_settings(tx: &mut Tx, id: AccountId, settings: &AccountSettings
 
 /// Sets the company's name and the owner's.
 pub async fn set_names(tx: &mut Tx, id: AccountId, company: Option<&str>, owner: &str) -> Result<()> {
-    let sql = "update accounts set company = $2, owner = $3 where id = $1";
-    tx.execute(sql, &[id.0.into(), company.into(), owner.into()]).await?;
+    let row = tx.one("select email from accounts where id = $1", &[id.0.into()]).await?;
+    let email = row.map_or(String::new(), |mut row| row.take_text(0));
+    let (name_folded, search) = folded(id, company, owner, &email);
+    let sql = "update accounts set company = $2, owner = $3, name_folded = $4, search = $5 where id = $1";
+    let params = [id.0.into(), company.into(), owner.into(), Value::from(&name_folded), Value::from(&search)];
+    tx.execute(sql, &params).await?;
     counters::changed(tx).await
 }
 
@@ -355,7 +370,8 @@ pub(crate) fn path_text(path: &[AccountId]) -> String {
     path.iter().map(|id| format!("{id}/")).collect()
 }
 
-fn path(text: &str) -> Result<Vec<AccountId>> {
+/// The path of a stored one.
+pub(crate) fn path_of(text: &str) -> Result<Vec<AccountId>> {
     let unreadable = || Error::unreadable("accounts.path", text);
     let ids = text.strip_suffix('/').ok_or_else(unreadable)?.split('/');
     ids.map(|id| id.parse().map(AccountId).map_err(|_| unreadable())).collect()
@@ -379,7 +395,7 @@ fn account(mut row: Row) -> Result<Account> {
     Ok(Account {
         id: AccountId(row.int(0)?),
         parent: row.opt_int(1)?.map(AccountId),
-        path: path(&row.take_text(2))?,
+        path: path_of(&row.take_text(2))?,
         company: row.opt_text(3)?,
         owner: row.take_text(4),
         email: Email::parse(&email).map_err(|_| Error::unreadable("accounts.email", &email))?,

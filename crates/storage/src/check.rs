@@ -8,6 +8,8 @@
 //! remembered. A charge is compared by a fingerprint: the sum over all places of what each gained
 //! times a number of its own, which is the same only if every place gained the same.
 
+mod rollups;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -105,6 +107,7 @@ pub async fn check_telling(conn: &mut Conn, told: &(dyn Fn(u64) + Send + Sync)) 
     describe_charges(conn, std::mem::take(&mut books.open), &mut report).await?;
     refunds(conn, &mut books, &mut report).await?;
     statistics(conn, &books, &mut report).await?;
+    rollups::check(conn, &tree, &mut report).await?;
     outbox(conn, books.waiting, &mut report).await?;
     promo(conn, &places, &mut report).await?;
     report.ok = report.broken_count == 0;
@@ -266,6 +269,7 @@ struct Totals {
     segments: i64,
     cost: i64,
     refunds: i64,
+    last_at: i64,
 }
 
 /// What is added up while transfers and messages are read.
@@ -292,7 +296,7 @@ async fn read_side_by_side(
         where id > $1 order by id limit {PAGE}"
     );
     let messages = format!(
-        "select id, account_id, root_id, batch_id, segments, price, promo, price_row_id, levels, status from messages
+        "select id, account_id, root_id, batch_id, segments, price, promo, price_row_id, levels, status, created_at from messages
         where id > $1 order by id limit {PAGE}"
     );
     // Where each has been read to, and how far in terms of messages; nothing once at its end.
@@ -444,6 +448,7 @@ impl Books<'_> {
         totals.messages += 1;
         totals.segments = totals.segments.saturating_add(segments);
         totals.cost = totals.cost.saturating_add(price);
+        totals.last_at = totals.last_at.max(row.int(10)?);
         self.waiting += i64::from(status < MessageStatus::Submitted.code());
         Ok(())
     }
@@ -656,9 +661,20 @@ async fn statistics(conn: &mut Conn, books: &Books<'_>, report: &mut Report) -> 
         from statistics where product = 0 group by account_id";
     let mut counted: Map<Totals> = Map::default();
     conn.each(sql, &[], |row| {
-        let totals =
-            Totals { messages: row.int(1)?, segments: row.int(2)?, cost: row.int(3)?, refunds: row.int(4)? };
+        let totals = Totals {
+            messages: row.int(1)?,
+            segments: row.int(2)?,
+            cost: row.int(3)?,
+            refunds: row.int(4)?,
+            last_at: 0,
+        };
         counted.insert(row.int(0)?, totals);
+        Ok(())
+    })
+    .await?;
+    let sql = "select account_id, max(last_at) from account_usage group by account_id";
+    conn.each(sql, &[], |row| {
+        counted.entry(row.int(0)?).or_default().last_at = row.int(1)?;
         Ok(())
     })
     .await?;
@@ -674,6 +690,7 @@ async fn statistics(conn: &mut Conn, books: &Books<'_>, report: &mut Report) -> 
             ("refunds of", Credits(shown.refunds).to_string(), Credits(real.refunds).to_string()),
             ("messages:", shown.messages.to_string(), real.messages.to_string()),
             ("segments:", shown.segments.to_string(), real.segments.to_string()),
+            ("a last message at", shown.last_at.to_string(), real.last_at.to_string()),
         ] {
             if shown != real {
                 report.broken(|| {

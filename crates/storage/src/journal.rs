@@ -1,7 +1,10 @@
 //! The journal: an account's messages, newest first, and what became of them. Reads only.
 //!
-//! Every statement is held to one account, by an index that begins with it (or by the ids
-//! themselves), so that no other account's rows are touched.
+//! Every statement is held to one account or to one tree, by an index that begins with it (or by the ids
+//! themselves), so that no other tree's rows are touched.
+
+mod message;
+mod search;
 
 use domain::credits::Credits;
 use domain::delivery_report::ReportState;
@@ -12,6 +15,9 @@ use domain::phone_number::PhoneNumber;
 
 use crate::db::{Conn, Result, Row, Value};
 use crate::messages::{recipient, status};
+
+pub use message::{Part, Story, message};
+pub use search::{BUDGET, Cursor, Found, Recipient, Search, Whose, search};
 
 /// What became of a message so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +62,8 @@ impl Fate {
 pub struct Sent {
     /// What became of it.
     pub fate: Fate,
+    /// Whose it is.
+    pub account: AccountId,
     /// Who it says it is from.
     pub sender: String,
     /// To whom.
@@ -66,6 +74,10 @@ pub struct Sent {
     pub price: Credits,
     /// When it was to be sent.
     pub send_at: Moment,
+    /// Segments.
+    pub segments: i64,
+    /// The country it went to; empty when none.
+    pub country: String,
     /// The network it went to, as MCC and MNC; empty when not known.
     pub network: String,
     /// The program that sent it.
@@ -107,6 +119,11 @@ pub async fn sent(conn: &mut Conn, account: AccountId, filter: &Filter, page: Pa
     conn.query(&statement(filter), &params).await?.into_iter().map(read).collect()
 }
 
+/// The columns that [`read`] reads, of messages or of what is called `m` like them.
+const COLUMNS: &str =
+    "id, status, report, report_at, done_at, created_at, sender, recipient, text, price, send_at,
+            network, connection, label, foreign_id, account_id, segments, country";
+
 /// The statement of [`sent`]: `$1` is the account, `$2` and `$3` the page, then come the values of
 /// [`Filter::conditions`]. Conditions that are not asked for are left out of the text, so that the
 /// engine can choose its index by those that are.
@@ -117,15 +134,18 @@ fn statement(filter: &Filter) -> String {
     if let Some(state) = filter.state {
         conditions.push_str(&format!("\n        and {}", has_word(state)));
     }
-    // The messages to one recipient are few, and found by their own index; the plus keeps the engine
-    // from walking through all of the account's instead, only because those lie in order.
-    let order = if filter.to.is_some() { "+id" } else { "id" };
+    // The messages to one recipient are few, and found by the index of their tree's recipients; the plus
+    // keeps the engine from walking through all of the account's instead.
+    let account = if filter.to.is_some() {
+        "root_id = (select root_id from accounts where id = $1) and account_id + 0 = $1"
+    } else {
+        "account_id = $1"
+    };
     format!(
-        "select id, status, report, report_at, done_at, created_at, sender, recipient, text, price, send_at,
-            network, connection, label, foreign_id
+        "select {COLUMNS}
         from messages
-        where account_id = $1{conditions}
-        order by {order} desc
+        where {account}{conditions}
+        order by created_at desc, id desc
         limit $2 offset $3"
     )
 }
@@ -137,6 +157,8 @@ impl Filter {
             ("recipient =", self.to.map(PhoneNumber::as_i64)),
             ("send_at >=", self.from.map(|at| at.0)),
             ("send_at <", self.before.map(|at| at.0)),
+            // Nothing is to be sent before it was accepted: this the index knows.
+            ("created_at <", self.before.map(|at| at.0)),
         ];
         all.into_iter().filter_map(|(condition, value)| Some((condition, value?)))
     }
@@ -164,6 +186,9 @@ fn read(mut row: Row) -> Result<Sent> {
         text: row.take_text(8),
         price: Credits(row.int(9)?),
         send_at: Moment(row.int(10)?),
+        account: AccountId(row.int(15)?),
+        segments: row.int(16)?,
+        country: row.take_text(17),
         network: row.take_text(11),
         connection: row.take_text(12),
         label: row.opt_text(13)?.filter(|label| !label.is_empty()),
@@ -224,10 +249,10 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             (Filter::default(),                                        "messages_by_account (account_id=?)"),
-            (Filter { from, before: from, state, ..Filter::default() }, "messages_by_account (account_id=?)"),
+            (Filter { from, before: from, state, ..Filter::default() }, "messages_by_account (account_id=? AND created_at<?)"),
             (Filter { id: Some(MessageId(1)), ..Filter::default() },   "INTEGER PRIMARY KEY (rowid=?)"),
-            (Filter { to, ..Filter::default() },                       "messages_by_recipient (account_id=? AND recipient=?)"),
-            (Filter { to, from, state, ..Filter::default() },          "messages_by_recipient (account_id=? AND recipient=?)"),
+            (Filter { to, ..Filter::default() },                       "messages_by_recipient (root_id=? AND recipient=?)"),
+            (Filter { to, from, state, ..Filter::default() },          "messages_by_recipient (root_id=? AND recipient=?)"),
         ];
         for (filter, index) in cases {
             let sql = format!("explain query plan {}", statement(&filter));

@@ -172,10 +172,10 @@ pub async fn handed_down(conn: &mut Conn, account: AccountId) -> Result<BTreeMap
     let wallet = LedgerAccount::Wallet(account).id();
     // The condition on the code is written as in the indexes that serve this.
     let sql = "select from_id, cast(sum(amount) as bigint) from transfers
-            where to_id = $1 and code in (30, 32, 33) group by from_id
+            where to_id = $1 and to_id >= 1000 and code < 40 and code in (30, 32, 33) group by from_id
         union all
         select to_id, cast(-sum(amount) as bigint) from transfers
-            where from_id = $1 and code in (30, 32, 33) group by to_id";
+            where from_id = $1 and from_id >= 1000 and code < 40 and code in (30, 32, 33) group by to_id";
     let mut sums: BTreeMap<AccountId, Credits> = BTreeMap::new();
     for row in conn.query(sql, &[wallet.into()]).await? {
         if let Some(LedgerAccount::Wallet(other)) = LedgerAccount::from_id(row.int(0)?) {

@@ -145,26 +145,35 @@ pub(crate) fn levels_of(text: &str) -> Option<Vec<(AccountId, Credits)>> {
     text.split(',').map(pair).collect()
 }
 
+// By the index of recipients, which begins with the tree: `+ 0` keeps the engines from the one of accounts.
 static RECENT: Bulk = Bulk::select(
     &[
         ("number", Kind::Int),
         ("account_id", Kind::Int),
+        ("root_id", Kind::Int),
         ("recipient", Kind::Int),
         ("since", Kind::Int),
         ("text", Kind::Text),
     ],
-    "select $1, 0 from messages where account_id = $2 and recipient = $3 and created_at > $4 and text = $5
-        and status not in (7, 9) limit 1",
-    "select distinct input.number, 0::bigint from {rows} join messages m on m.account_id = input.account_id
-        and m.recipient = input.recipient and m.created_at > input.since and m.text = input.text
-        and m.status not in (7, 9)",
+    "select $1, 0 from messages where root_id = $3 and recipient = $4 and created_at > $5 and account_id + 0 = $2
+        and text = $6 and status not in (7, 9) limit 1",
+    "select distinct input.number, 0::bigint from {rows} join messages m on m.root_id = input.root_id
+        and m.recipient = input.recipient and m.created_at > input.since and m.account_id + 0 = input.account_id
+        and m.text = input.text and m.status not in (7, 9)",
 );
 static TODAY: Bulk = Bulk::select(
-    &[("number", Kind::Int), ("account_id", Kind::Int), ("recipient", Kind::Int), ("since", Kind::Int)],
-    "select $1, count(*) from messages where account_id = $2 and recipient = $3 and created_at >= $4
-        and status not in (7, 9)",
-    "select input.number, count(m.id) from {rows} join messages m on m.account_id = input.account_id
-        and m.recipient = input.recipient and m.created_at >= input.since and m.status not in (7, 9)
+    &[
+        ("number", Kind::Int),
+        ("account_id", Kind::Int),
+        ("root_id", Kind::Int),
+        ("recipient", Kind::Int),
+        ("since", Kind::Int),
+    ],
+    "select $1, count(*) from messages where root_id = $3 and recipient = $4 and created_at >= $5
+        and account_id + 0 = $2 and status not in (7, 9)",
+    "select input.number, count(m.id) from {rows} join messages m on m.root_id = input.root_id
+        and m.recipient = input.recipient and m.created_at >= input.since
+        and m.account_id + 0 = input.account_id and m.status not in (7, 9)
         group by input.number",
 );
 
@@ -175,6 +184,8 @@ pub struct Had<'a> {
     pub number: i64,
     /// From whom.
     pub account: AccountId,
+    /// The main account of its tree.
+    pub root: AccountId,
     /// The recipient.
     pub recipient: PhoneNumber,
     /// Since when.
@@ -183,21 +194,23 @@ pub struct Had<'a> {
     pub text: &'a str,
 }
 
+impl<'a> Had<'a> {
+    fn head(&self) -> [Value<'a>; 5] {
+        let Had { number, account, root, recipient, since, .. } = *self;
+        [number, account.0, root.0, recipient.as_i64(), since.0].map(Value::Int)
+    }
+}
+
 /// The numbers of those whose recipient has had that very text since then (what was refused or
 /// cancelled does not count).
 pub fn had_text<'a>(had: &[Had<'a>]) -> Question<'a, Vec<i64>> {
-    let cells = had.iter().flat_map(|q| {
-        let head = [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()];
-        head.into_iter().chain([q.text.into()])
-    });
+    let cells = had.iter().flat_map(|q| q.head().into_iter().chain([q.text.into()]));
     Question::new(&RECENT, cells.collect(), |rows| rows.iter().map(|row| row.int(0)).collect())
 }
 
 /// How many messages the recipient of each number has had since then, of any text.
 pub fn had_count<'a>(had: &[Had<'a>]) -> Question<'a, Vec<(i64, i64)>> {
-    let cells = had
-        .iter()
-        .flat_map(|q| [q.number.into(), q.account.0.into(), q.recipient.as_i64().into(), q.since.0.into()]);
+    let cells = had.iter().flat_map(Had::head);
     Question::new(&TODAY, cells.collect(), |rows| {
         rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
     })

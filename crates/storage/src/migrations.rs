@@ -19,4 +19,13 @@ pub const ALL: &[Migration] = &[
         name: "create people",
         sql: include_str!("../migrations/0003_create_people.sql"),
     },
+    Migration {
+        version: 4,
+        name: "create rollups",
+        sql: include_str!("../migrations/0004_create_rollups.sql"),
+    },
+    Migration { version: 5, name: "fill rollups", sql: FILL_ROLLUPS },
 ];
+
+/// Sums up the statistics; see [`crate::rollups::rebuild`].
+pub const FILL_ROLLUPS: &str = include_str!("../migrations/0005_fill_rollups.sql");

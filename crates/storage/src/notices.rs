@@ -40,14 +40,29 @@ pub async fn of(conn: &mut Conn, account: AccountId, limit: i64) -> Result<Vec<N
     let sql =
         "select id, kind, text, created_at from notices where account_id = $1 order by id desc limit $2";
     let rows = conn.query(sql, &[account.0.into(), limit.into()]).await?;
-    let notice = |mut row: crate::db::Row| {
-        Ok(Notice {
-            id: row.int(0)?,
-            account,
-            kind: row.take_text(1),
-            text: row.take_text(2),
-            created_at: Moment(row.int(3)?),
-        })
-    };
-    rows.into_iter().map(notice).collect()
+    rows.into_iter().map(|row| notice(row, account)).collect()
+}
+
+/// The newest notices of a kind since a moment, the newest first.
+pub async fn since(
+    conn: &mut Conn,
+    account: AccountId,
+    kind: &str,
+    since: Moment,
+    limit: i64,
+) -> Result<Vec<Notice>> {
+    let sql = "select id, kind, text, created_at from notices where account_id = $1 and kind = $2
+        and created_at >= $3 order by id desc limit $4";
+    let rows = conn.query(sql, &[account.0.into(), kind.into(), since.0.into(), limit.into()]).await?;
+    rows.into_iter().map(|row| notice(row, account)).collect()
+}
+
+fn notice(mut row: crate::db::Row, account: AccountId) -> Result<Notice> {
+    Ok(Notice {
+        id: row.int(0)?,
+        account,
+        kind: row.take_text(1),
+        text: row.take_text(2),
+        created_at: Moment(row.int(3)?),
+    })
 }

@@ -120,6 +120,18 @@ pub async fn rows(conn: &mut Conn, list: PriceListId) -> Result<Vec<(PriceRow, S
     rows.into_iter().map(|mut row| Ok((price_row(&mut row)?, row.take_text(7)))).collect()
 }
 
+/// A row and the list it is of.
+pub async fn row(conn: &mut Conn, id: i64) -> Result<Option<(List, PriceRow)>> {
+    let sql =
+        "select r.price_list_id, r.id, r.product, r.country, r.network, r.price, r.effective_from, l.name
+        from price_rows r join price_lists l on l.id = r.price_list_id where r.id = $1";
+    let read = |mut row: Row| {
+        let list = List { id: PriceListId(row.int(0)?), name: row.take_text(7) };
+        Ok((list, price_row(&mut row)?))
+    };
+    conn.one(sql, &[id.into()]).await?.map(read).transpose()
+}
+
 static ADD: Bulk = Bulk::insert(
     "price_rows",
     &[

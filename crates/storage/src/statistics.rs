@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use domain::credits::Credits;
 use domain::id::AccountId;
+use domain::moment::Moment;
 use domain::product::Product;
 
-use crate::db::{Bulk, Kind, Result, Tx, Value};
+use crate::db::{Bulk, Kind, Result, Row, Tx, Value};
+use crate::rollups::{self, Paths};
 
 /// What is counted separately.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +45,8 @@ pub struct Counts {
     pub cost: Credits,
     /// What was given back.
     pub refunds: Credits,
+    /// When the last of them was accepted.
+    pub last_at: Moment,
 }
 
 impl Counts {
@@ -54,15 +58,68 @@ impl Counts {
         self.failed += other.failed;
         self.cost = Credits(self.cost.0 + other.cost.0);
         self.refunds = Credits(self.refunds.0 + other.refunds.0);
+        self.last_at = self.last_at.max(other.last_at);
     }
 
-    /// What is counted when messages are accepted, and what when their fate is known.
-    fn apart(&self) -> [Counts; 2] {
-        let Counts { accepted, segments, cost, .. } = *self;
-        [
-            Counts { accepted, segments, cost, ..Counts::default() },
-            Counts { accepted: 0, segments: 0, cost: Credits::ZERO, ..*self },
-        ]
+    /// Takes other counts off these.
+    pub fn subtract(&mut self, other: &Counts) {
+        self.accepted -= other.accepted;
+        self.segments -= other.segments;
+        self.delivered -= other.delivered;
+        self.failed -= other.failed;
+        self.cost = Credits(self.cost.0 - other.cost.0);
+        self.refunds = Credits(self.refunds.0 - other.refunds.0);
+    }
+
+    /// What it cost in the end: less what was given back.
+    pub fn spent(&self) -> Credits {
+        Credits(self.cost.0 - self.refunds.0)
+    }
+
+    /// Of how many in a million messages with a known fate it is that they arrived; nothing while no
+    /// fate is known.
+    pub fn delivery_rate(&self) -> Option<i64> {
+        let known = self.delivered + self.failed;
+        (known > 0)
+            .then(|| i64::try_from(i128::from(self.delivered) * 1_000_000 / i128::from(known)).unwrap_or(0))
+    }
+
+    /// Messages whose fate is not known (yet): on their way, cancelled, or never told of.
+    pub fn in_flight(&self) -> i64 {
+        self.accepted - self.delivered - self.failed
+    }
+
+    /// The six counts, in the order of the columns.
+    pub(crate) fn numbers(&self) -> [i64; 6] {
+        [self.accepted, self.segments, self.delivered, self.failed, self.cost.0, self.refunds.0]
+    }
+
+    /// Reads them from six columns in a row.
+    pub(crate) fn read(row: &Row, first: usize) -> Result<Counts> {
+        Ok(Counts {
+            accepted: row.int(first)?,
+            segments: row.int(first + 1)?,
+            delivered: row.int(first + 2)?,
+            failed: row.int(first + 3)?,
+            cost: Credits(row.int(first + 4)?),
+            refunds: Credits(row.int(first + 5)?),
+            last_at: Moment(0),
+        })
+    }
+
+    /// What is counted when messages are accepted, and what when their fate is known: each in a row of
+    /// its own, which `outcome` names, or both in one.
+    pub(crate) fn rows(&self, together: bool) -> impl Iterator<Item = (i64, Counts)> {
+        let Counts { accepted, segments, cost, last_at, .. } = *self;
+        let rows = if together {
+            [*self, Counts::default()]
+        } else {
+            [
+                Counts { accepted, segments, cost, last_at, ..Counts::default() },
+                Counts { accepted: 0, segments: 0, cost: Credits::ZERO, last_at: Moment(0), ..*self },
+            ]
+        };
+        (0..).zip(rows).filter(|(_, counts)| *counts != Counts::default())
     }
 }
 
@@ -97,13 +154,13 @@ static ADD: Bulk = Bulk::insert(
         refunds = statistics.refunds + excluded.refunds",
 );
 
-/// Adds counts. The lines are written in their order, so that two batches never wait for each other
-/// in a circle.
-pub async fn add(tx: &mut Tx, tally: &Tally) -> Result<()> {
+/// Adds counts, and adds them to all their sums. The lines are written in their order, so that two
+/// batches never wait for each other in a circle. `since` is the first of the thirty days that end
+/// today; `paths` is what the writer remembers of accounts.
+pub async fn add(tx: &mut Tx, tally: &Tally, paths: &mut Paths, since: i64) -> Result<()> {
     let mut cells: Vec<Value<'_>> = Vec::with_capacity(tally.len() * 15);
     for (line, counts) in tally {
-        for (outcome, counts) in (0..).zip(counts.apart()).filter(|(_, counts)| *counts != Counts::default())
-        {
+        for (outcome, counts) in counts.rows(false) {
             cells.extend([
                 line.account.0.into(),
                 line.day.into(),
@@ -114,14 +171,10 @@ pub async fn add(tx: &mut Tx, tally: &Tally) -> Result<()> {
                 Value::from(&line.sender),
                 0.into(),
                 Value::Int(outcome),
-                counts.accepted.into(),
-                counts.segments.into(),
-                counts.delivered.into(),
-                counts.failed.into(),
-                counts.cost.0.into(),
-                counts.refunds.0.into(),
             ]);
+            cells.extend(counts.numbers().map(Value::Int));
         }
     }
-    tx.bulk(&ADD, &cells).await
+    tx.bulk(&ADD, &cells).await?;
+    rollups::add(tx, tally, paths, since).await
 }

@@ -71,7 +71,8 @@ pub async fn page(
     let side = |mine: &str, theirs: &str| {
         let with = other.map_or(String::new(), |place| format!(" and {theirs} = ${place}"));
         format!(
-            "select {COLUMNS} from transfers where {mine} = $1 and code in (30, 32, 33){conditions}{with}"
+            "select {COLUMNS} from transfers where {mine} = $1 and {mine} >= 1000
+                and code < 40 and code in (30, 32, 33){conditions}{with}"
         )
     };
     let sql = match filter.out {

@@ -120,6 +120,7 @@ async fn twenty_thousand_children_are_listed_by_one_statement() {
             {series} select id, 20260101, 0, 'DE', '', '', '', 0, 1, 1, 0, 0, 9, 2 from n"
         );
         tx.execute(&sql, &range).await.unwrap();
+        storage::rollups::rebuild(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
         let mut conn = database.db.read().await.unwrap();
         let begun = std::time::Instant::now();

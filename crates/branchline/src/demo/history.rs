@@ -20,12 +20,13 @@ use domain::price::Levels;
 use domain::product::Product;
 use domain::text::Content;
 use gateway::accounts::NewAccount;
-use gateway::clock::{day_of, start_of_day};
+use gateway::clock::{day_of, start_of_day, thirty_days};
 use gateway::credits::{Grant, Transfer};
 use gateway::{Base, Prices};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use storage::messages::{Move, NewMessage, Submitted, levels_text};
+use storage::rollups::Paths;
 use storage::standing::{self, Standing};
 use storage::statistics::{Line, Tally};
 use storage::{Tx, counters, ledger, messages, statistics};
@@ -59,8 +60,14 @@ pub async fn write(
     let accounts = accounts(base).await?;
     let mut chance = StdRng::seed_from_u64(SEED);
     let people = People::new(&mut chance);
-    let mut past =
-        Past { base, accounts: &accounts, prices: base.prices().await?, ways: HashMap::new(), written: 0 };
+    let mut past = Past {
+        base,
+        accounts: &accounts,
+        prices: base.prices().await?,
+        ways: HashMap::new(),
+        paths: Paths::default(),
+        written: 0,
+    };
     let until = now.before(Duration::from_secs(600));
     for number in 0..=DAYS {
         // The middle of a day is in it, however the clocks were changed.
@@ -184,6 +191,7 @@ struct Past<'a> {
     accounts: &'a [Account],
     prices: Arc<Prices>,
     ways: HashMap<(usize, String, String), Arc<Way>>,
+    paths: Paths,
     written: usize,
 }
 
@@ -249,7 +257,8 @@ impl Past<'_> {
             ledger::post(&mut tx, &book, &groups, first, last.at).await?;
         }
         self.insert(&mut tx, &rows, now).await?;
-        statistics::add(&mut tx, &tally).await?;
+        let since = thirty_days(now, &self.base.rules.time_zone);
+        statistics::add(&mut tx, &tally, &mut self.paths, since).await?;
         for account in acted {
             if let Some(standing) = standing.get(&account) {
                 standing::set_auto(&mut tx, account, standing).await?;
@@ -431,6 +440,7 @@ fn note(row: &Row<'_>, account: AccountId, date: i64, now: Moment, tally: &mut T
     counts.accepted += 1;
     counts.segments += i64::from(row.segments);
     counts.cost = Credits(counts.cost.0 + row.price().0);
+    counts.last_at = counts.last_at.max(row.sending.at);
     if ended_at(row, now).is_some() {
         match row.fate.status {
             MessageStatus::Delivered => counts.delivered += 1,

@@ -59,6 +59,12 @@ pub(super) async fn run(db: &Db) -> Result<()> {
     tx.commit().await
 }
 
+/// Runs the statements of a migration once more.
+pub(crate) async fn script(tx: &mut Tx, sql: &str) -> Result<()> {
+    let sql = in_words(tx, sql);
+    tx.script(&sql).await
+}
+
 /// SQLite keeps a table in the order of its key only when the key is an `integer`. How much room a page
 /// leaves for rows that change is only PostgreSQL's question.
 fn in_words(tx: &Tx, sql: &str) -> String {

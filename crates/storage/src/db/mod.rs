@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub use bulk::{Bulk, Kind};
 pub use error::Error;
 pub use migrate::Migration;
+pub(crate) use migrate::script;
 pub use question::{Question, Questions};
 pub use value::{Cell, Row, Value};
 

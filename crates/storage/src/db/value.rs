@@ -99,6 +99,14 @@ impl Row {
         self.opt_text(column)?.ok_or_else(|| Error::row(column, "a text"))
     }
 
+    /// A text as it lies in the row; what is none is empty.
+    pub fn str(&self, column: usize) -> &str {
+        match self.0.get(column) {
+            Some(Cell::Text(text)) => text,
+            _ => "",
+        }
+    }
+
     /// A text or nothing.
     pub fn opt_text(&self, column: usize) -> Result<Option<String>> {
         match self.0.get(column) {

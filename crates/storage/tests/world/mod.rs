@@ -16,6 +16,7 @@ use storage::ledger::{self, Booked};
 use storage::messages::{NewMessage, levels_text};
 use storage::outbox::{self, Entry};
 use storage::prices::{self, NewRow};
+use storage::rollups::Paths;
 use storage::statistics::{Counts, Line, Tally};
 use storage::{Db, Tx, accounts, messages, promo, requests, statistics};
 
@@ -184,8 +185,8 @@ pub async fn send(tx: &mut Tx, world: &World, segments: i64, free: i64) -> Messa
     };
     outbox::insert(tx, &[entry]).await.unwrap();
     post(tx, CauseKind::Batch, id.0, cost.charge(Credits(free))).await;
-    let counts = Counts { accepted: 1, segments, cost: cost.total(), ..Counts::default() };
-    statistics::add(tx, &Tally::from([(line(world), counts)])).await.unwrap();
+    let counts = Counts { accepted: 1, segments, cost: cost.total(), last_at: NOW, ..Counts::default() };
+    count(tx, counts, world).await;
     id
 }
 
@@ -194,9 +195,14 @@ pub async fn refund(tx: &mut Tx, world: &World, id: MessageId, segments: i64) {
     let back = cost(world, segments);
     post(tx, CauseKind::Refund, id.0, back.refund(Credits::ZERO)).await;
     let counts = Counts { failed: 1, refunds: back.total(), ..Counts::default() };
-    statistics::add(tx, &Tally::from([(line(world), counts)])).await.unwrap();
+    count(tx, counts, world).await;
     tx.execute("update messages set status = 7, done_at = $2 where id = $1", &[id.0.into(), NOW.0.into()])
         .await
         .unwrap();
     tx.execute("delete from outbox where message_id = $1", &[id.0.into()]).await.unwrap();
+}
+
+async fn count(tx: &mut Tx, counts: Counts, world: &World) {
+    let tally = Tally::from([(line(world), counts)]);
+    statistics::add(tx, &tally, &mut Paths::default(), 20_260_429).await.unwrap();
 }
