@@ -312,10 +312,9 @@ pub(crate) fn stands_alone(login: &Login, password: &str) -> Result<(), FactorEr
 }
 
 async fn recovery_codes(tx: &mut Tx, login: LoginId) -> Result<Vec<String>, Error> {
-    let mut rng = rand::rng();
-    let codes: Vec<String> = (0..RECOVERY_CODES)
-        .map(|_| (0..CODE_LENGTH).map(|_| char::from(DIGITS[rng.random_range(0..DIGITS.len())])).collect())
-        .collect();
+    // The generator is not held over a wait: it stays on its thread.
+    let drawn = |_| char::from(DIGITS[rand::rng().random_range(0..DIGITS.len())]);
+    let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| (0..CODE_LENGTH).map(drawn).collect()).collect();
     let hashes: Vec<String> = codes.iter().map(|code| hash(code)).collect();
     logins::set_recovery_codes(tx, login, &hashes).await?;
     Ok(codes.iter().map(|code| grouped(code, GROUP, "-")).collect())

@@ -19,7 +19,7 @@ use crate::error::Stop;
 use crate::format::Format;
 use crate::page::Shell;
 use crate::signed_in::{self, Person, Visit};
-use crate::{Console, flash};
+use crate::{Console, flash, home};
 
 /// Who may come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,7 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     let headers = request.headers().clone();
     let mut shell = None;
     let entered = guard.enter(&mut request, &mut shell).await;
+    let account = request.extensions().get::<Place>().map(|place| place.account.id);
     let mut response = match entered {
         Ok(()) => next.run(request).await,
         Err(stop) => axum::response::IntoResponse::into_response(stop),
@@ -138,6 +139,9 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     if is_page && flash::of(&headers).is_some() {
         flash::shown(&mut response);
     }
+    if is_page && let Some(id) = account {
+        home::remember(&mut response, &headers, &guard.console.options, id);
+    }
     response
 }
 
@@ -146,9 +150,8 @@ impl Guard {
     /// refusal is drawn in.
     async fn enter(&self, request: &mut Request, shell: &mut Option<Shell>) -> Result<(), Stop> {
         let console = &self.console;
-        let person = signed_in::who(console, request.headers()).await?.map(Arc::new);
+        let person = signed_in::who(console, request).await?;
         if let Some(person) = &person {
-            request.extensions_mut().insert(person.clone());
             *shell = Some(Shell::of_person(console, request.headers(), person).await?);
         }
         if self.door == Door::Everyone {
@@ -157,7 +160,7 @@ impl Guard {
         let person = person.ok_or_else(|| Stop::SignIn(way_back(request)))?;
         match self.door {
             Door::Everyone | Door::SignedIn => Ok(()),
-            Door::Operator if person.is_operator => Ok(()),
+            Door::Operator if person.login.operator => Ok(()),
             Door::Operator => Err(Stop::NotOperator),
             Door::Account(action) => {
                 let place = self.place(request, person, action).await?;
@@ -184,10 +187,13 @@ impl Guard {
         let id = params.iter().find(|(name, _)| *name == "id").and_then(|(_, id)| id.parse().ok());
         let id = AccountId(id.ok_or(Stop::NotThere)?);
         let account = console.gateway.account(id).await?.ok_or(Stop::NotThere)?;
-        let visit = person.visit_in(id).cloned();
+        let visit = None;
         let verdict = permission::may(&person.standings, action, &account.path, visit.is_some());
         if verdict == Verdict::NotThere {
             return Err(Stop::NotThere);
+        }
+        if person.owes_second_factor_in(&console.gateway, &account).await? {
+            return Err(Stop::GoTo(format!("/me/security?required={id}")));
         }
         let path = console.gateway.path(&account).await?;
         let state = effective(path.iter().map(|a| a.state));

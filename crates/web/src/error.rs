@@ -1,14 +1,15 @@
 //! Why a page was not shown, and the page that says so: in the shell of whoever asked.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::permission::Action;
 
 use crate::Console;
 use crate::page::{self, Shell};
+use crate::signed_in;
 
 /// Why a page was not shown. What it looks like is drawn by the door, which knows who asked.
 #[derive(Clone, Debug)]
@@ -160,13 +161,24 @@ struct ErrorOutside {
 }
 
 /// What is under no path.
-pub async fn nothing_here(State(console): State<Console>, headers: HeaderMap) -> Response {
-    Stop::NotThere.drawn(Shell::outside(&console, &headers, ""))
+pub async fn nothing_here(State(console): State<Console>, mut request: Request) -> Response {
+    Stop::NotThere.drawn(shell_of(&console, &mut request).await)
+}
+
+/// The shell of whoever asks for what is not there.
+async fn shell_of(console: &Console, request: &mut Request) -> Shell {
+    let headers = request.headers().clone();
+    if let Ok(Some(person)) = signed_in::who(console, request).await
+        && let Ok(shell) = Shell::of_person(console, &headers, &person).await
+    {
+        return shell;
+    }
+    Shell::outside(console, &headers, "")
 }
 
 /// A path that is there, asked for in a way that is not.
-pub async fn wrong_method(State(console): State<Console>, headers: HeaderMap) -> Response {
-    let mut response = Stop::NotThere.drawn(Shell::outside(&console, &headers, ""));
+pub async fn wrong_method(State(console): State<Console>, mut request: Request) -> Response {
+    let mut response = Stop::NotThere.drawn(shell_of(&console, &mut request).await);
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response
 }

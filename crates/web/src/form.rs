@@ -49,6 +49,11 @@ impl Typed {
         self.values.iter().rev().find(|(found, _)| found == name).map_or("", |(_, value)| value)
     }
 
+    /// Whether the form had such a field at all.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(found, _)| found == name)
+    }
+
     /// Whether a box is ticked.
     pub fn ticked(&self, name: &str) -> bool {
         self.values.iter().any(|(found, value)| found == name && !value.is_empty() && value != "0")

@@ -21,22 +21,49 @@ pub struct Format {
     pub now: Moment,
 }
 
+/// A value or any reference to it: templates hold now one, now the other.
+pub trait Held<T> {
+    /// The value.
+    fn held(&self) -> T;
+}
+
+macro_rules! held {
+    ($($type:ty),*) => {
+        $(impl Held<$type> for $type {
+            fn held(&self) -> $type {
+                *self
+            }
+        })*
+    };
+}
+
+held!(Moment, Credits);
+
+impl<T, H: Held<T> + ?Sized> Held<T> for &H {
+    fn held(&self) -> T {
+        (**self).held()
+    }
+}
+
 /// Between the sign of a currency and its amount, and inside a telephone number, no line ends.
 const HARD_SPACE: char = '\u{a0}';
 
 impl Format {
     /// An amount with two decimals, cut and never rounded up: `€1,234.56`.
-    pub fn money(&self, amount: Credits) -> String {
+    pub fn money(&self, amount: impl Held<Credits>) -> String {
+        let amount = amount.held();
         self.with_currency(&amount.with_places(2))
     }
 
     /// An amount to its last digit, for prices and whatever must agree with the ledger: `€0.075`.
-    pub fn exact(&self, amount: Credits) -> String {
+    pub fn exact(&self, amount: impl Held<Credits>) -> String {
+        let amount = amount.held();
         self.with_currency(&amount.to_string())
     }
 
     /// An exact amount with its direction: `+€25.00`, `−€0.075`.
-    pub fn change(&self, amount: Credits) -> String {
+    pub fn change(&self, amount: impl Held<Credits>) -> String {
+        let amount = amount.held();
         let plus = if amount.0 > 0 { "+" } else { "" };
         format!("{plus}{}", self.exact(amount))
     }
@@ -120,23 +147,27 @@ impl Format {
     }
 
     /// The date: `27 Nov 2026`.
-    pub fn date(&self, moment: Moment) -> Time {
+    pub fn date(&self, moment: impl Held<Moment>) -> Time {
+        let moment = moment.held();
         self.shown(moment, "%-d %b %Y")
     }
 
     /// Date and time to the minute, without the year when it is this one: `27 Nov, 17:35`.
-    pub fn time(&self, moment: Moment) -> Time {
+    pub fn time(&self, moment: impl Held<Moment>) -> Time {
+        let moment = moment.held();
         let this_year = self.zoned(self.now).year() == self.zoned(moment).year();
         self.shown(moment, if this_year { "%-d %b, %H:%M" } else { "%-d %b %Y, %H:%M" })
     }
 
     /// Date and time to the second, for timelines: `27 Nov 2026, 17:35:08`.
-    pub fn time_exact(&self, moment: Moment) -> Time {
+    pub fn time_exact(&self, moment: impl Held<Moment>) -> Time {
+        let moment = moment.held();
         self.shown(moment, "%-d %b %Y, %H:%M:%S")
     }
 
     /// How long ago or in how long: `just now`, `5 min ago`, `in 2 h`, `3 days ago`; further away the date.
-    pub fn ago(&self, moment: Moment) -> Time {
+    pub fn ago(&self, moment: impl Held<Moment>) -> Time {
+        let moment = moment.held();
         let (past, seconds) = match self.now.0 >= moment.0 {
             true => (true, self.now.since(moment).as_secs()),
             false => (false, moment.since(self.now).as_secs()),

@@ -40,6 +40,8 @@
 //! Deliberately absent: SQL, rules of money, who may do what (`domain::permission`), what a program
 //! reads (`api`).
 
+mod accounts;
+mod agent;
 pub mod assets;
 pub mod chart;
 pub mod door;
@@ -47,10 +49,15 @@ pub mod error;
 pub mod flash;
 pub mod form;
 pub mod format;
+mod home;
+mod me;
 pub mod navigation;
 pub mod page;
 pub mod parts;
+mod reset;
 pub mod security;
+mod set_up;
+mod sign_in;
 pub mod signed_in;
 mod theme;
 
@@ -126,17 +133,59 @@ macro_rules! pages {
     };
 }
 
-use Door::Everyone;
+use Door::{Everyone, SignedIn};
 
 #[rustfmt::skip]
 pages! {
     // The house.
     Get  "/static/{file}"                   Everyone                 => assets::serve;
     Post "/theme"                           Everyone                 => theme::choose;
+    Get  "/"                                SignedIn                 => home::show;
 
     // Coming in.
+    Get  "/sign-in"                         Everyone                 => sign_in::show;
+    Post "/sign-in"                         Everyone                 => sign_in::enter;
+    Get  "/sign-in/second-factor"           Everyone                 => sign_in::second_factor;
+    Post "/sign-in/second-factor"           Everyone                 => sign_in::show_code;
+    Post "/sign-in/passkey/ask"             Everyone                 => sign_in::ask_passkey;
+    Post "/sign-in/passkey"                 Everyone                 => sign_in::show_passkey;
+    Get  "/sign-in/provider/begin"          Everyone                 => sign_in::to_provider;
+    Get  "/sign-in/provider"                Everyone                 => sign_in::from_provider;
+    Post "/sign-in/provider"                Everyone                 => sign_in::confirm_provider;
+    Post "/sign-out"                        Everyone                 => sign_in::leave;
+    Get  "/set-up/{token}"                  Everyone                 => set_up::show;
+    Post "/set-up/{token}"                  Everyone                 => set_up::create;
+    Get  "/reset"                           Everyone                 => reset::ask;
+    Post "/reset"                           Everyone                 => reset::send;
+    Get  "/reset/{token}"                   Everyone                 => reset::show;
+    Post "/reset/{token}"                   Everyone                 => reset::choose;
+    Get  "/me/address/{token}"              Everyone                 => me::show_address;
+    Post "/me/address/{token}"              Everyone                 => me::change_address;
 
     // The person.
+    Get  "/accounts"                        SignedIn                 => accounts::show;
+    Get  "/me"                              SignedIn                 => me::show;
+    Post "/me"                              SignedIn                 => me::change;
+    Post "/me/address"                      SignedIn                 => me::ask_address;
+    Get  "/me/security"                     SignedIn                 => me::security::show;
+    Get  "/me/password"                     SignedIn                 => me::security::show_password;
+    Post "/me/password"                     SignedIn                 => me::security::change_password;
+    Get  "/me/app"                          SignedIn                 => me::security::show_app;
+    Post "/me/app"                          SignedIn                 => me::security::begin_app;
+    Post "/me/app/confirm"                  SignedIn                 => me::security::confirm_app;
+    Get  "/me/app/remove"                   SignedIn                 => me::security::show_remove_app;
+    Post "/me/app/remove"                   SignedIn                 => me::security::remove_app;
+    Get  "/me/recovery-codes"               SignedIn                 => me::security::show_codes;
+    Post "/me/recovery-codes"               SignedIn                 => me::security::renew_codes;
+    Get  "/me/passkeys/new"                 SignedIn                 => me::passkeys::show_new;
+    Post "/me/passkeys/new"                 SignedIn                 => me::passkeys::register;
+    Post "/me/passkeys/ask"                 SignedIn                 => me::passkeys::ask;
+    Post "/me/passkeys/{passkey}/rename"    SignedIn                 => me::passkeys::rename;
+    Get  "/me/passkeys/{passkey}/remove"    SignedIn                 => me::passkeys::show_remove;
+    Post "/me/passkeys/{passkey}/remove"    SignedIn                 => me::passkeys::remove;
+    Get  "/me/sessions"                     SignedIn                 => me::sessions::show;
+    Post "/me/sessions/end-others"          SignedIn                 => me::sessions::end_others;
+    Post "/me/sessions/{session}/end"       SignedIn                 => me::sessions::end;
 
     // The account.
 

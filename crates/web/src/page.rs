@@ -294,6 +294,11 @@ impl Shell {
         Ok(shell)
     }
 
+    /// Gives the page its name.
+    pub fn titled(self, title: &str) -> Shell {
+        Shell { title: title.to_owned(), ..self }
+    }
+
     /// Adds steps of the way: words and a path.
     pub fn under<const N: usize>(mut self, crumbs: [(&str, String); N]) -> Shell {
         let steps = crumbs.map(|(words, href)| Crumb { words: words.to_owned(), href: Some(href) });
@@ -347,12 +352,14 @@ impl Shell {
 
 impl Who {
     fn of(person: &Person) -> Who {
-        let name = if person.name.trim().is_empty() { person.email.clone() } else { person.name.clone() };
+        let login = &person.login;
+        let email = login.email.as_str().to_owned();
+        let name = if login.name.trim().is_empty() { email.clone() } else { login.name.clone() };
         let initials = name.split_whitespace().filter_map(|word| word.chars().next()).take(2);
         Who {
             initials: initials.flat_map(char::to_uppercase).collect(),
-            email: person.email.clone(),
-            is_operator: person.is_operator,
+            is_operator: login.operator,
+            email,
             name,
         }
     }

@@ -1,18 +1,27 @@
-//! Who is signed in: the cookie of a session, and the person behind it.
+//! Who is signed in: the cookie of a session, the browser it came from, and the person behind it.
 
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::http::HeaderMap;
-use axum::http::header::COOKIE;
+use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, Request};
+use axum::http::header::{COOKIE, USER_AGENT};
 use axum::http::request::Parts;
-use domain::actor::{Actor, ActorKind};
-use domain::id::{AccountId, LoginId};
+use axum::http::{HeaderMap, HeaderValue};
+use domain::actor::Actor;
+use domain::id::AccountId;
+use domain::login::Step;
 use domain::moment::Moment;
-use domain::permission::{self, Action, Standing, Verdict};
+use domain::permission::{self, Action, Verdict};
+use gateway::people::DEVICE_KEPT;
+use gateway::sessions::{self, SignedIn};
+use gateway::sign_in::Client;
 
 use crate::error::Stop;
 use crate::{Console, Options};
+
+/// By what a browser is known that somebody has signed in with before.
+const DEVICE_COOKIE: &str = "branchline-device";
 
 /// The value of one of the browser's cookies.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -34,25 +43,84 @@ pub fn is_own_path(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// Who is signed in, and what their browser says of itself.
-#[derive(Clone, Debug)]
-pub struct Person {
-    /// Their number.
-    pub login: LoginId,
-    /// Their name; may be empty.
-    pub name: String,
-    /// Their address.
-    pub email: String,
-    /// Whether they run the installation.
-    pub is_operator: bool,
-    /// Where they stand.
-    pub standings: Vec<Standing>,
-    /// The accounts they have stepped into from above, in this browser.
-    pub visits: Vec<Visit>,
-    /// The address they come from.
+/// The name of the cookie of a session. On TLS its prefix lets browsers take it from this very host
+/// alone.
+pub fn cookie_name(options: &Options) -> &'static str {
+    if options.is_https() { "__Host-branchline" } else { "branchline" }
+}
+
+/// What a browser is given when somebody comes in: the session, gone when the browser is closed, and
+/// by what it is known the next time.
+pub(crate) fn cookies(options: &Options, token: &str, device: Option<&str>) -> Vec<HeaderValue> {
+    let secure = if options.is_https() { "; Secure" } else { "" };
+    let name = cookie_name(options);
+    let session = format!("{name}={token}; Path=/; SameSite=Lax; HttpOnly{secure}");
+    let device = device.map(|device| {
+        let age = DEVICE_KEPT.as_secs();
+        format!("{DEVICE_COOKIE}={device}; Path=/; Max-Age={age}; SameSite=Lax; HttpOnly{secure}")
+    });
+    [Some(session), device]
+        .into_iter()
+        .flatten()
+        .filter_map(|text| HeaderValue::from_str(&text).ok())
+        .collect()
+}
+
+/// Takes the session away from a browser.
+pub(crate) fn no_cookie(options: &Options) -> HeaderValue {
+    HeaderValue::from_static(match options.is_https() {
+        true => "__Host-branchline=; Path=/; Max-Age=0; SameSite=Lax; HttpOnly; Secure",
+        false => "branchline=; Path=/; Max-Age=0; SameSite=Lax; HttpOnly",
+    })
+}
+
+/// What a browser says of itself, and what it holds.
+#[derive(Clone, Debug, Default)]
+pub struct Browser {
+    /// The address it comes from.
     pub address: String,
-    /// Their browser, as it calls itself.
+    /// As it calls itself.
     pub agent: String,
+    /// The token of its session.
+    pub session: Option<String>,
+    device: Option<String>,
+}
+
+impl Browser {
+    fn of(console: &Console, request: &Request) -> Browser {
+        let headers = request.headers();
+        let held = |name: &str| cookie(headers, name).map(str::to_owned);
+        let peer =
+            request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+        let agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+        Browser {
+            address: address(peer, headers),
+            agent: agent.map(|agent| agent.into_owned()).unwrap_or_default(),
+            session: held(cookie_name(&console.options)),
+            device: held(DEVICE_COOKIE),
+        }
+    }
+
+    /// As the gateway knows it.
+    pub fn client(&self) -> Client<'_> {
+        Client {
+            address: &self.address,
+            agent: &self.agent,
+            device: self.device.as_deref(),
+            session: self.session.as_deref(),
+        }
+    }
+}
+
+/// Where somebody comes from. A proxy on this machine is believed about the last step before it.
+fn address(peer: Option<IpAddr>, headers: &HeaderMap) -> String {
+    let Some(peer) = peer else { return String::new() };
+    let forwarded = headers.get_all("x-forwarded-for").into_iter().next_back();
+    let last = forwarded.and_then(|all| all.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
+    match last {
+        Some(last) if peer.is_loopback() => last.to_canonical().to_string(),
+        _ => peer.to_string(),
+    }
 }
 
 /// Being in an account from above.
@@ -60,20 +128,29 @@ pub struct Person {
 pub struct Visit {
     /// Its number.
     pub id: i64,
-    /// The account they are in.
-    pub account: AccountId,
     /// The account they come from.
     pub above: AccountId,
     /// When they are led out.
     pub ends_at: Moment,
 }
 
-impl Person {
-    /// The visit to an account, while there is one.
-    pub fn visit_in(&self, account: AccountId) -> Option<&Visit> {
-        self.visits.iter().find(|visit| visit.account == account)
-    }
+/// Who is signed in, all the way.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// As the gateway knows them.
+    pub signed_in: SignedIn,
+    /// What they came by.
+    pub browser: Browser,
+}
 
+impl Deref for Person {
+    type Target = SignedIn;
+    fn deref(&self) -> &SignedIn {
+        &self.signed_in
+    }
+}
+
+impl Person {
     /// Whether an account, by its path, exists for them at all.
     pub fn knows(&self, path: &[AccountId]) -> bool {
         permission::may(&self.standings, Action::SeeAccount, path, false) != Verdict::NotThere
@@ -81,32 +158,37 @@ impl Person {
 
     /// As what they do is written down.
     pub fn actor(&self) -> Actor {
-        let name = match self.name.trim() {
-            "" => self.email.clone(),
-            name => format!("{name} <{}>", self.email),
-        };
-        Actor {
-            kind: ActorKind::Person,
-            id: Some(self.login.0),
-            name,
-            above: None,
-            visit: None,
-            address: self.address.clone(),
-            agent: self.agent.clone(),
-        }
+        self.signed_in.actor(&self.browser.address, &self.browser.agent)
+    }
+
+    /// As the gateway knows their browser.
+    pub fn client(&self) -> Client<'_> {
+        self.browser.client()
     }
 }
 
-/// The name of the cookie of a session. On TLS its prefix lets browsers take it from this very host
-/// alone.
-pub fn cookie_name(options: &Options) -> &'static str {
-    if options.is_https() { "__Host-branchline" } else { "branchline" }
+/// Somebody whose password was right and who owes a second factor. They may see nothing yet.
+#[derive(Clone, Debug)]
+pub struct Owing(pub SignedIn);
+
+/// Who asks: nobody, when the browser holds no session that counts.
+pub(crate) async fn who(console: &Console, request: &mut Request) -> Result<Option<Arc<Person>>, Stop> {
+    let browser = Browser::of(console, request);
+    request.extensions_mut().insert(browser.clone());
+    let Some(token) = &browser.session else { return Ok(None) };
+    let base = &console.gateway;
+    let Some(signed_in) = sessions::of(base, token, base.clock.now()).await? else { return Ok(None) };
+    if signed_in.step == Step::SecondFactorOwed {
+        request.extensions_mut().insert(Owing(signed_in));
+        return Ok(None);
+    }
+    let person = Arc::new(Person { signed_in, browser });
+    request.extensions_mut().insert(person.clone());
+    Ok(Some(person))
 }
 
-/// Who asks; nobody when the browser holds no session that counts.
-pub(crate) async fn who(console: &Console, headers: &HeaderMap) -> Result<Option<Person>, Stop> {
-    let _token = cookie(headers, cookie_name(&console.options));
-    Ok(None)
+fn own_path(parts: &Parts) -> String {
+    parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned()
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Person {
@@ -114,8 +196,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Person {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Person, Stop> {
         let person = parts.extensions.get::<Arc<Person>>();
-        let way = || parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        person.map(|person| (**person).clone()).ok_or_else(|| Stop::SignIn(way()))
+        person.map(|person| (**person).clone()).ok_or_else(|| Stop::SignIn(own_path(parts)))
     }
 }
 
@@ -124,6 +205,23 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Person {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Person>, Stop> {
         Ok(parts.extensions.get::<Arc<Person>>().map(|person| (**person).clone()))
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Owing {
+    type Rejection = Stop;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Owing>, Stop> {
+        Ok(parts.extensions.get::<Owing>().cloned())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Browser {
+    type Rejection = Stop;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Browser, Stop> {
+        // The door puts it there for every page.
+        parts.extensions.get::<Browser>().cloned().ok_or(Stop::Broken)
     }
 }
 
@@ -149,5 +247,27 @@ mod tests {
         for not in ["", "a", "//evil.example", "https://evil.example", "/\\evil.example", "/a\nb", "/ä"] {
             assert!(!is_own_path(not), "{not}");
         }
+    }
+
+    #[test]
+    fn only_a_proxy_on_this_machine_is_believed() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", "198.51.100.1, 203.0.113.7".parse().unwrap());
+        let from = |peer: &str| address(Some(peer.parse().unwrap()), &headers);
+        assert_eq!(from("127.0.0.1"), "203.0.113.7");
+        assert_eq!(from("192.0.2.9"), "192.0.2.9");
+        assert_eq!(address(Some("127.0.0.1".parse().unwrap()), &HeaderMap::new()), "127.0.0.1");
+        headers.append("x-forwarded-for", "<script>".parse().unwrap());
+        assert_eq!(address(Some("127.0.0.1".parse().unwrap()), &headers), "127.0.0.1");
+    }
+
+    #[test]
+    fn on_tls_the_cookie_is_secure_and_of_this_host_alone() {
+        let options = Options { public_urls: vec!["https://sms.example.com".into()] };
+        let set = cookies(&options, "token", None)[0].to_str().unwrap().to_owned();
+        assert!(set.starts_with("__Host-branchline=token; Path=/;") && set.ends_with("Secure"), "{set}");
+        assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax"));
+        let set = cookies(&Options::default(), "token", Some("d")).len();
+        assert_eq!(set, 2);
     }
 }
