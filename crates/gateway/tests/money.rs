@@ -496,6 +496,33 @@ async fn free_credit_that_comes_back_while_more_is_used_is_not_lost() {
     }
 }
 
+/// A batch may have begun just before free credit ended, and give some back just after.
+#[tokio::test(flavor = "multi_thread")]
+async fn free_credit_that_has_ended_takes_nothing_back() {
+    for database in testing::engines().await {
+        let base = base(&database.db, Clock::standing_at(NOW)).await;
+        let account = account(&base, "a", None, 0).await;
+        let days = |n: u64| NOW.after(Duration::from_secs(n * 86_400));
+        grant(&base, &account, 3 * PRICE, Some(days(1))).await;
+        let gateway = simulated(&base).await;
+        let planned = SendRequest { send_at: Some(days(2)), ..to([number(1)], "a") };
+        let planned = sent(&gateway, &account, planned).await;
+        base.clock.set(days(1));
+        assert_eq!(credits::end_free_credit(&base).await.unwrap(), 1);
+        assert_eq!(holds(&base, &account).await, (0, 0));
+        base.clock.set(NOW);
+        let cancelled = gateway.cancel(&account, &[planned], &Actor::command_line()).await.unwrap();
+        assert_eq!((cancelled, holds(&base, &account).await), (vec![planned], (0, PRICE)));
+        base.clock.set(days(2));
+        assert_eq!(credits::end_free_credit(&base).await.unwrap(), 0, "what came back lasts");
+        base.clock.set(days(31));
+        assert_eq!(credits::end_free_credit(&base).await.unwrap(), 1);
+        assert_eq!(holds(&base, &account).await, (0, 0));
+        sound(&base).await;
+        gateway.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_allows_selling_below_cost_bears_it() {
     for database in testing::engines().await {

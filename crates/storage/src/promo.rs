@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::id::AccountId;
+use domain::ledger::CauseKind;
 use domain::moment::Moment;
 
 use crate::counters;
@@ -108,13 +109,17 @@ pub async fn use_up(tx: &mut Tx, account: AccountId, amount: Credits, now: Momen
 }
 
 /// Puts free credit back that was not needed: into the lots it may have come from, the last to end
-/// first, and what they have no room for into a new one that lasts [`GIVEN_BACK_LASTS`].
+/// first, and what they have no room for into a new one that lasts [`GIVEN_BACK_LASTS`]. A lot whose end
+/// is booked takes nothing back, whatever `now` is: it may have ended while the caller waited for the
+/// wallet, or by a clock that is ahead, and a lot ends only once.
 pub async fn give_back(tx: &mut Tx, account: AccountId, amount: Credits, now: Moment) -> Result<()> {
     let sql = format!(
         "select {COLUMNS} from promo_lots where account_id = $1 and remaining < granted and expires_at > $2
+        and not exists (select 1 from transfers where cause_kind = $3 and cause_id = promo_lots.id)
         order by expires_at desc, id desc"
     );
-    let rows = tx.query(&sql, &[account.0.into(), now.0.into()]).await?;
+    let ended = CauseKind::PromoExpiry as i64;
+    let rows = tx.query(&sql, &[account.0.into(), now.0.into(), ended.into()]).await?;
     let mut left = amount.0;
     for row in &rows {
         let lot = lot(row)?;
