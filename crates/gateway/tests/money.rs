@@ -697,6 +697,37 @@ async fn told(base: &Base, account: &Account) -> Vec<String> {
     storage::notices::of(&mut conn, account.id, 100).await.unwrap().into_iter().map(|n| n.text).collect()
 }
 
+/// To whom mails about an account went, and their subjects.
+async fn mailed(base: &Base, account: &Account) -> Vec<(String, String)> {
+    let all = gateway::operator::mails(base, None, None, 100).await.unwrap();
+    let mut of_it: Vec<_> = all.into_iter().filter(|m| m.account == Some(account.id)).collect();
+    of_it.sort_by_key(|mail| mail.id);
+    of_it.into_iter().map(|mail| (mail.recipient, mail.subject)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_not_flooded_with_mails_about_those_below_it() {
+    for database in testing::engines().await {
+        let base = base(&database.db, Clock::standing_at(NOW)).await;
+        let root = account(&base, "root", None, 100 * PRICE).await;
+        let gateway = simulated(&base).await;
+        for n in 0..12 {
+            let child = account(&base, &format!("child{n}"), Some(&root), 0).await;
+            credits::transfer(&base, &moving(&root, &child, 5 * PRICE), &Actor::command_line())
+                .await
+                .unwrap();
+            let rule = rule(5 * PRICE, 1_000 * PRICE);
+            credits::set_auto_transfer(&base, child.id, rule, &Actor::command_line()).await.unwrap();
+            sent(&gateway, &fresh(&base, &child).await, to([number(n)], "a")).await;
+            assert_eq!(mailed(&base, &child).await.len(), 1);
+        }
+        assert_eq!((mailed(&base, &root).await.len(), told(&base, &root).await.len()), (10, 12));
+        handed_over(&base.db).await;
+        sound(&base).await;
+        gateway.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn credit_comes_by_itself_once_a_crossing() {
     for database in testing::engines().await {
@@ -771,6 +802,7 @@ async fn no_more_comes_by_itself_than_the_ceilings_of_day_and_month_allow() {
         assert_eq!(both[0], both[1]);
         assert_eq!(both[0].len(), 5, "once a day: {both:?}");
         assert!(both[0][0].contains("the ceiling of the day or month is reached"), "{both:?}");
+        assert_eq!([mailed(&base, &child).await.len(), mailed(&base, &root).await.len()], [5, 5]);
         handed_over(&base.db).await;
         sound(&base).await;
         gateway.stop().await;
@@ -792,6 +824,11 @@ async fn where_the_account_above_lacks_credit_nothing_moves_and_both_are_told() 
             let told = told(&base, account).await;
             assert_eq!(told.len(), 1, "once, not with every message: {told:?}");
             assert!(told[0].contains(&format!("account {} holds less than", root.id)), "{told:?}");
+        }
+        let subject = "No automatic transfer to child";
+        for account in [&root, &child] {
+            let address = account.email.as_str().to_owned();
+            assert_eq!(mailed(&base, account).await, [(address, subject.to_owned())], "and mailed as often");
         }
         // The account above gets credit, so it is tried again.
         grant(&base, &root, PRICE, None).await;

@@ -212,7 +212,7 @@ pub async fn note(tx: &mut Tx, claimed: &Mail, tried: Tried<'_>, now: Moment) ->
     let sent_at = (state == MailState::Sent).then_some(now.0);
     tx.execute(
         "update mails set state = $3, due_at = $4, error = $5, sent_at = coalesce($6, sent_at),
-            secret = case when $3 = 1 then null else secret end
+            secret = case when $6 is null then secret end
         where id = $1 and attempts = $2 and state = 0",
         &[
             claimed.id.into(),

@@ -87,7 +87,8 @@ impl Letter {
 fn wrapped(text: &str) -> String {
     let mut lines = String::new();
     let mut length = 0;
-    for word in bare(text).split_whitespace() {
+    // A space that is not to be broken at joins an amount and its currency.
+    for word in bare(text).split([' ', '\n']).filter(|word| !word.is_empty()) {
         let width = word.chars().count();
         if length > 0 && length + 1 + width > WIDTH {
             lines.push('\n');

@@ -249,11 +249,7 @@ impl<'a> Message<'a> {
                     ("role", words.role(*role)),
                     ("expires", words.moment(*expires_at)),
                 ],
-                vec![
-                    ("fact-account", name(account)),
-                    ("fact-role", words.role(*role)),
-                    ("fact-may", words.role_may(*role)),
-                ],
+                vec![("fact-role", words.role(*role)), ("fact-may", words.role_may(*role))],
             ),
             Message::Welcome { account, role } => (
                 vec![("account", name(account)), ("role", words.role(*role))],
@@ -355,6 +351,9 @@ impl<'a> Message<'a> {
 
 /// A text of the language files, split where it has an empty line.
 fn paragraphs(text: &str) -> Vec<String> {
-    let one = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = |paragraph: &str| -> Vec<String> {
+        paragraph.split([' ', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let one = |paragraph: &str| words(paragraph).join(" ");
     text.split("\n\n").map(one).filter(|p| !p.is_empty()).collect()
 }

@@ -105,7 +105,7 @@ impl<'a> Words<'a> {
     /// An amount with its currency.
     pub fn money(&self, amount: Credits) -> String {
         let amount = amount.to_string().replace('.', &self.say("decimal-sign", &[]));
-        format!("{amount} {}", self.currency)
+        format!("{amount}\u{A0}{}", self.currency)
     }
 
     /// A name as it goes into a sentence.

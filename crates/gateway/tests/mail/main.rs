@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::account::Account;
+use domain::actor::Actor;
 use domain::moment::Moment;
 use domain::phone_number::Country;
 use gateway::accounts::NewAccount;
@@ -81,7 +82,7 @@ async fn account(base: &Base, email: &str, parent: Option<&Account>) -> Account 
         parent: parent.map(|p| p.id),
         credits: domain::credits::Credits::ZERO,
     };
-    accounts::create(base, &new, &domain::actor::Actor::command_line()).await.unwrap()
+    accounts::create(base, &new, &Actor::command_line()).await.unwrap()
 }
 
 /// A text as a mail program reads it.
@@ -166,6 +167,37 @@ async fn what_is_rolled_back_is_not_mailed() {
         drop(tx);
         let counts = mails::counts(&mut base.db.read().await.unwrap()).await.unwrap();
         assert!(counts.iter().all(|(_, count)| *count == 0), "{counts:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_mailed_when_it_is_suspended_and_when_it_begins_to_close() {
+    for database in testing::engines().await {
+        let base = base(&database).await;
+        let actor = &Actor::command_line();
+        let root = account(&base, "root@example.com", None).await;
+        let child = account(&base, "child@example.com", Some(&root)).await;
+        let mailed = async || {
+            let all = mails::page(&mut base.db.read().await.unwrap(), None, None, 99).await.unwrap();
+            all.into_iter().map(|mail| (mail.recipient, mail.kind)).collect::<Vec<_>>()
+        };
+        for reason in ["unpaid", "still unpaid"] {
+            accounts::suspend(&base, child.id, reason, actor).await.unwrap();
+            // Told once, however often it is suspended.
+            assert_eq!(mailed().await, [("child@example.com".to_owned(), "account-suspended".to_owned())]);
+        }
+        for _ in 0..2 {
+            accounts::close(&base, child.id, accounts::When::Later, "no longer needed", actor).await.unwrap();
+            assert_eq!(mailed().await[0], ("child@example.com".to_owned(), "account-closing".to_owned()));
+            assert_eq!(mailed().await.len(), 2);
+        }
+        let shown = mails::page(&mut base.db.read().await.unwrap(), None, None, 1).await.unwrap();
+        let shown = stored(&base, shown[0].id).await;
+        assert!(
+            shown.plain.contains("no longer needed") && shown.plain.contains("27 June 2026"),
+            "{}",
+            shown.plain
+        );
     }
 }
 
@@ -507,4 +539,17 @@ async fn who_has_the_role_is_written_to_in_their_language_else_the_account_itsel
         tx.commit().await.unwrap();
         assert_eq!(send().await, [pair("p1@example.com", "de"), pair("p2@example.com", "de")]);
     }
+}
+
+/// A second opinion: `python -m aiosmtpd -n -l localhost:2525` and `BRANCHLINE_TEST_SMTP=2525`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a mail server of somebody else's at the port BRANCHLINE_TEST_SMTP"]
+async fn a_mail_server_of_somebody_else_takes_it() {
+    let port = std::env::var("BRANCHLINE_TEST_SMTP").unwrap().parse().unwrap();
+    let database = testing::sqlite().await;
+    let base = base(&database).await;
+    let sink = Sink::start(Wants::default(), &[]).await;
+    let id = reset(&base, "anna@example.com").await;
+    let turned = sends(&base, &Server { port, ..server(&sink) }).await;
+    assert_eq!(turned.done, 1, "{:?}", stored(&base, id).await.error);
 }

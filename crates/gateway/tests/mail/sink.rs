@@ -143,6 +143,9 @@ impl Sink {
                 }
                 "DATA" => {
                     let Some(()) = answer(&mut wire, mood, "data", "354 go on").await? else { return Ok(()) };
+                    if matches!(mood, Mood::Says("data", _)) {
+                        continue;
+                    }
                     let Some(text) = text(&mut wire, mood == Mood::HangsUp("body")).await? else {
                         return Ok(());
                     };
