@@ -40,6 +40,10 @@ pub async fn open(settings: &Settings, missing: Missing) -> Result<Db> {
 pub async fn base(settings: &Settings, missing: Missing, clock: Clock) -> Result<Base> {
     let db = open(settings, missing).await?;
     let base = Base::new(db, clock, rules(settings)).await?;
+    // A port that the system is to choose is known once it is open.
+    if !settings.listen.ends_with(":0") {
+        base.reached_at(&own_url(&settings.listen));
+    }
     base.mails_leave_by(settings.mail.as_ref().map(|server| server.address()).as_deref());
     base.people_sign_in_by(settings.people.clone());
     Ok(base)

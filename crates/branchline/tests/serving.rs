@@ -201,3 +201,26 @@ async fn the_demo_is_a_world_whose_books_are_right() {
     folder.account("somebody", &["--data", "mine"]);
     assert_eq!(folder.json(&["demo", "--data", "mine", "--seed-only"]).refusal().0, "not_empty");
 }
+
+#[test]
+fn a_mail_is_kept_in_the_folder_where_no_server_is_set() {
+    let folder = Folder::new();
+    let account = folder.account("main", &[]);
+    // Written down by a command, kept by the server.
+    folder.json(&["account", "suspend", &account, "--reason", "unpaid since May"]).object();
+    let server = folder.serve(&["serve", "--listen", "127.0.0.1:0"]);
+    let mails = folder.path("branchline-data/mails");
+    let until = Instant::now() + Duration::from_secs(20);
+    let kept = loop {
+        let files = std::fs::read_dir(&mails).into_iter().flatten().flatten().map(|entry| entry.path());
+        let kept: Vec<_> = files.filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+        if kept.iter().any(|mail| mail.ends_with("--\r\n")) {
+            break kept;
+        }
+        assert!(Instant::now() < until, "no mail in {}", mails.display());
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].contains("To: main@example.com") && kept[0].contains("unpaid since May"), "{}", kept[0]);
+    server.stop();
+}
