@@ -66,7 +66,7 @@ impl Login {
     pub async fn run(self, common: &Common) -> Result<()> {
         let settings = common.settings(None)?;
         let base = books::base(&settings, Missing::Refuse, Clock::of_the_machine()).await?;
-        base.reached_at(&format!("http://{}", settings.listen));
+        base.reached_at(&books::own_url(&settings.listen));
         match self {
             Login::List => list(&base, common).await,
             Login::Link(link) => link.run(&base, common).await,

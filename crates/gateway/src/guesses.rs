@@ -15,6 +15,7 @@
 //! | a login's changes | 5 | 20 | 60 | the password that is asked for once more before a change, per login |
 //! | a login's mails | 5 | 5 | 96 | links to choose a new password: one of the last 30 minutes has always been sent |
 //! | a network address' mails | 10 | 20 | 480 | the same, from one place |
+//! | a network address' ceremonies | 60 | 120 | 14400 | passkeys and providers that are asked before anybody is known: each is held in the books for minutes |
 //!
 //! The door of a login is named by the address that was typed, whether anybody has it or not, so that
 //! being refused tells nothing. Who stands in front of a door that strangers have shut comes in by a
@@ -57,6 +58,7 @@ const DEVICE: Bears = bears(5, 10, 50, 60);
 const NETWORK: Bears = bears(10, 50, 720, 60);
 const SECOND_FACTOR: Bears = bears(5, 20, 60, 300);
 const MAILS: Bears = bears(5, 5, 96, 0);
+const CEREMONIES: Bears = bears(60, 120, 14_400, 1);
 const NETWORK_MAILS: Bears = bears(10, 20, 480, 0);
 
 /// A door, and what it bears.
@@ -92,6 +94,11 @@ impl Door {
     /// Of the links mailed to an address.
     pub fn mails(email: &str) -> Door {
         Door(format!("mails {}", folded(email)), MAILS)
+    }
+
+    /// Of the ceremonies a network address begins before anybody is known.
+    pub fn ceremonies(address: &str) -> Door {
+        Door(format!("ceremonies {}", network(address)), CEREMONIES)
     }
 
     /// Of the links a network address asks for.

@@ -21,12 +21,13 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 use crate::again::{again, busy};
 use crate::base::Base;
+use crate::guesses::Door;
 use crate::mail::Factor;
 use crate::passwords::Busy;
 use crate::people::{hash, secret};
 use crate::second_factor::{FactorError, confirm_person, first_codes, stands_alone, tell};
 use crate::sessions::{SignedIn, of};
-use crate::sign_in::{Client, Entered, SignInError, enter, strengthen};
+use crate::sign_in::{Client, Entered, SignInError, count, enter, strengthen};
 
 /// How long a browser may take to ask an authenticator.
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(300);
@@ -226,9 +227,11 @@ pub async fn show(
 /// Asks for anybody's passkey: whose it is, the authenticator says.
 ///
 /// # Errors
-/// [`PasskeyError::NotHere`].
-pub async fn ask(base: &Base) -> Result<Asked, PasskeyError> {
+/// [`PasskeyError::NotHere`]; [`FactorError::Wait`] when too many are asked for from one place.
+pub async fn ask(base: &Base, client: &Client<'_>) -> Result<Asked, PasskeyError> {
     let party = relying_party(base)?;
+    let door = || vec![Door::ceremonies(client.address)];
+    again(async || count(base.db.begin().await?, door(), base.clock.now()).await).await?;
     let (options, state) = party.start_discoverable_authentication().map_err(|error| refused(&error))?;
     let mut options = json(&options)?;
     // Whether the browser offers it in a field or asks at once is the page's choice.

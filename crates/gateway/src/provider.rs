@@ -27,6 +27,7 @@ use storage::{Error, Tx, identities, logins};
 
 use crate::again::{again, busy};
 use crate::base::Base;
+use crate::guesses::{self, Door, Wait};
 use crate::logins::{LoginError, NewLogin};
 use crate::people::{hash, is_secret, secret};
 use crate::sign_in::{Client, Entered, SignInError, enter, prove};
@@ -107,6 +108,9 @@ pub enum ProviderError {
     /// It, or the person, has refused.
     #[error("the provider of sign-ins has not let you in")]
     Refused,
+    /// Too many were begun from one place.
+    #[error(transparent)]
+    Wait(Wait),
     /// The time for it is over, it was used, or it began in another browser.
     #[error("this sign-in has ended; begin again")]
     Ended,
@@ -159,12 +163,12 @@ pub fn label(base: &Base) -> Option<&str> {
 ///
 /// # Errors
 /// [`ProviderError::Failed`] when the provider does not describe itself.
-pub async fn begin(base: &Base) -> Result<Begun, ProviderError> {
-    let client = ready(base, false).await?;
+pub async fn begin(base: &Base, client: &Client<'_>) -> Result<Begun, ProviderError> {
+    let provider = ready(base, false).await?;
     let (token, now) = (secret(), base.clock.now());
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let state = token.clone();
-    let (url, _, nonce) = client
+    let (url, _, nonce) = provider
         .authorize_url(
             CoreAuthenticationFlow::AuthorizationCode,
             move || CsrfToken::new(state),
@@ -175,7 +179,16 @@ pub async fn begin(base: &Base) -> Result<Begun, ProviderError> {
         .set_pkce_challenge(challenge)
         .url();
     let away = Away { verifier: verifier.into_secret(), nonce: nonce.secret().clone() };
-    hold(base, Kind::ProviderRequest, None, &token, &away, now).await?;
+    let held = held(None, &away, now)?;
+    again(async || {
+        let mut tx = base.db.begin().await?;
+        let doors = vec![Door::ceremonies(client.address)];
+        guesses::count(&mut tx, doors, now).await?.map_err(ProviderError::Wait)?;
+        tokens::insert(&mut tx, Kind::ProviderRequest, &hash(&token), &held, now).await?;
+        tx.commit().await?;
+        Ok::<_, ProviderError>(())
+    })
+    .await?;
     Ok(Begun { url: url.into(), token })
 }
 
@@ -428,20 +441,6 @@ fn held(login: Option<LoginId>, content: &impl Serialize, now: Moment) -> Result
     let content = serde_json::to_string(content)
         .map_err(|error| Error::Fault(format!("a sign-in cannot be written: {error}")))?;
     Ok(Token { login, content, expires_at: now.after(WITHIN) })
-}
-
-async fn hold(
-    base: &Base,
-    kind: Kind,
-    login: Option<LoginId>,
-    token: &str,
-    content: &impl Serialize,
-    now: Moment,
-) -> Result<(), Error> {
-    let held = held(login, content, now)?;
-    let mut tx = base.db.begin().await?;
-    tokens::insert(&mut tx, kind, &hash(token), &held, now).await?;
-    tx.commit().await
 }
 
 fn read<T: for<'a> Deserialize<'a>>(held: &Token) -> Result<T, ProviderError> {

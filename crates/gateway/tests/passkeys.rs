@@ -44,7 +44,7 @@ async fn a_passkey_is_registered_shown_as_second_factor_and_signs_in_alone() {
         assert!(!is_in(&base, &owing.token).await);
 
         // Alone: nobody says who they are, the authenticator does.
-        let asked = passkeys::ask(&base).await.unwrap();
+        let asked = passkeys::ask(&base, &HOME).await.unwrap();
         let options: serde_json::Value = serde_json::from_str(&asked.options).unwrap();
         assert_eq!(options["publicKey"]["userVerification"], "required");
         assert!(options.get("mediation").is_none());
@@ -66,7 +66,7 @@ async fn what_does_not_fit_is_refused() {
         person(&base, "boss@example.com").await;
         let (_, mut key, _) = with_passkey(&base, "eva@example.com", 7).await;
         let attempt = async |key: &mut Authenticator| {
-            let asked = passkeys::ask(&base).await.unwrap();
+            let asked = passkeys::ask(&base, &HOME).await.unwrap();
             let answer = key.get(&asked.options);
             passkeys::sign_in(&base, &asked.token, &answer, &HOME).await.map(|entered| entered.login.id)
         };
@@ -78,10 +78,11 @@ async fn what_does_not_fit_is_refused() {
         assert!(matches!(attempt(&mut key).await, Err(PasskeyError::Wrong)));
         key.verifies = true;
         let mut stranger = Authenticator::new(9);
-        let asked = passkeys::ask(&base).await.unwrap();
+        let asked = passkeys::ask(&base, &HOME).await.unwrap();
         let answer = stranger.get(&asked.options);
         assert!(passkeys::sign_in(&base, &asked.token, &answer, &HOME).await.is_err());
-        let (one, other) = (passkeys::ask(&base).await.unwrap(), passkeys::ask(&base).await.unwrap());
+        let (one, other) =
+            (passkeys::ask(&base, &HOME).await.unwrap(), passkeys::ask(&base, &HOME).await.unwrap());
         let answer = key.get(&one.options);
         assert!(passkeys::sign_in(&base, &other.token, &answer, &HOME).await.is_err());
         assert!(passkeys::sign_in(&base, "made up", &answer, &HOME).await.is_err());
@@ -93,7 +94,7 @@ async fn what_does_not_fit_is_refused() {
         key.counter = 100;
         assert_eq!(attempt(&mut key).await.unwrap(), eva);
         // Too late, or by somebody who may not.
-        let asked = passkeys::ask(&base).await.unwrap();
+        let asked = passkeys::ask(&base, &HOME).await.unwrap();
         let answer = key.get(&asked.options);
         base.clock.set(NOW.after(Duration::from_secs(301)));
         let late = passkeys::sign_in(&base, &asked.token, &answer, &HOME).await;
@@ -118,7 +119,7 @@ async fn a_passkey_has_one_owner_and_is_asked_of_nobody_else() {
         let answer = evas.get(&asked.options);
         assert!(passkeys::show(&base, &owing.token, &asked.token, &answer, &HOME).await.is_err());
         // A ceremony that was begun for signing in alone does not serve as Max's second factor.
-        let asked = passkeys::ask(&base).await.unwrap();
+        let asked = passkeys::ask(&base, &HOME).await.unwrap();
         let answer = evas.get(&asked.options);
         assert!(passkeys::show(&base, &owing.token, &asked.token, &answer, &HOME).await.is_err());
         // Max cannot register Eva's.
@@ -158,7 +159,7 @@ async fn passkeys_are_named_and_taken_away() {
             passkeys::remove(&base, &who, id, PASSWORD, &HOME).await,
             Err(FactorError::NotThere)
         ));
-        let asked = passkeys::ask(&base).await.unwrap();
+        let asked = passkeys::ask(&base, &HOME).await.unwrap();
         let answer = key.get(&asked.options);
         assert!(passkeys::sign_in(&base, &asked.token, &answer, &HOME).await.is_err());
         assert_eq!(step(&base, "eva@example.com").await, Step::SignedIn);

@@ -42,7 +42,7 @@ async fn a_login_is_linked_once_its_password_was_shown_and_by_the_providers_word
     for database in testing::engines().await {
         let base = base(&database, &idp).await;
         let eva = person(&base, "eva@example.com").await;
-        let begun = provider::begin(&base).await.unwrap();
+        let begun = provider::begin(&base, &HOME).await.unwrap();
         let (state, code) =
             idp.agree(&begun, json!({ "sub": "e1", "email": "Eva@example.com", "email_verified": true }));
         let Back::Confirm { token, email } = finish(&base, &begun, &state, &code).await.unwrap() else {
@@ -113,7 +113,8 @@ async fn a_sign_in_belongs_to_one_browser_one_time_and_one_code() {
         invite(&base, account.id.0, "eva@example.com").await;
         let claims = json!({ "sub": "e1", "email": "eva@example.com", "email_verified": true });
         // Begun in another browser: the cookie does not fit.
-        let (mine, theirs) = (provider::begin(&base).await.unwrap(), provider::begin(&base).await.unwrap());
+        let (mine, theirs) =
+            (provider::begin(&base, &HOME).await.unwrap(), provider::begin(&base, &HOME).await.unwrap());
         let (state, code) = idp.agree(&theirs, claims.clone());
         let planted = finish(&base, &mine, &state, &code).await;
         assert!(matches!(planted, Err(ProviderError::Ended)));
@@ -122,12 +123,12 @@ async fn a_sign_in_belongs_to_one_browser_one_time_and_one_code() {
         let injected = finish(&base, &mine, &mine_state, &code).await;
         assert!(matches!(injected, Err(ProviderError::Refused)), "{:?}", injected.err());
         // Twice.
-        let begun = provider::begin(&base).await.unwrap();
+        let begun = provider::begin(&base, &HOME).await.unwrap();
         let (state, code) = idp.agree(&begun, claims.clone());
         finish(&base, &begun, &state, &code).await.unwrap();
         assert!(matches!(finish(&base, &begun, &state, &code).await, Err(ProviderError::Ended)));
         // Too late.
-        let begun = provider::begin(&base).await.unwrap();
+        let begun = provider::begin(&base, &HOME).await.unwrap();
         let (state, code) = idp.agree(&begun, claims.clone());
         base.clock.set(base.clock.now().after(Duration::from_secs(15 * 60)));
         assert!(matches!(finish(&base, &begun, &state, &code).await, Err(ProviderError::Ended)));
@@ -171,12 +172,12 @@ async fn tokens_that_are_not_the_providers_or_not_for_us_are_refused_and_new_key
 async fn without_a_provider_or_with_a_silent_one_there_is_a_plain_answer() {
     let database = testing::sqlite().await;
     let base = house::base(&database.db, Clock::standing_at(NOW)).await;
-    assert!(matches!(provider::begin(&base).await, Err(ProviderError::None)));
+    assert!(matches!(provider::begin(&base, &HOME).await, Err(ProviderError::None)));
     assert_eq!(provider::label(&base), None);
     let idp = Provider::start().await;
     let issuer = format!("{}/nobody-here", idp.issuer);
     let base = self::base(&database, &Provider { issuer, ..idp.clone() }).await;
-    assert!(matches!(provider::begin(&base).await, Err(ProviderError::Failed)));
+    assert!(matches!(provider::begin(&base, &HOME).await, Err(ProviderError::Failed)));
     assert_eq!(provider::label(&base), Some("Nordlicht"));
     // The settings show no secret.
     assert!(!format!("{:?}", base.people_rules()).contains(CLIENT_SECRET));
@@ -201,7 +202,7 @@ async fn finish(base: &Base, begun: &Begun, state: &str, code: &str) -> Result<B
 
 /// Goes to the provider and back.
 async fn round(base: &Base, idp: &Provider, claims: Value) -> Result<Back, ProviderError> {
-    let begun = provider::begin(base).await.unwrap();
+    let begun = provider::begin(base, &HOME).await.unwrap();
     let (state, code) = idp.agree(&begun, claims);
     finish(base, &begun, &state, &code).await
 }

@@ -55,6 +55,26 @@ fn read(text: &str, environment: &[(&str, &str)], flags: &Flags) -> Result<Setti
 }
 
 #[test]
+fn how_people_sign_in_is_read_and_checked() {
+    let usual = read("", &[], &Flags::default()).unwrap().people;
+    assert_eq!((usual.session_idle.as_secs(), usual.session_lasts.as_secs()), (3600, 86_400));
+    assert!(usual.provider.is_none());
+    let text = "session_idle_minutes = 15\nsession_hours = 8\n
+        [sign_in]\nissuer = \"https://id.example.com/staff/\"\nclient_id = \"b\"\nclient_secret = \"hunter2\"\n";
+    let people = read(text, &[], &Flags::default()).unwrap().people;
+    assert_eq!((people.session_idle.as_secs(), people.session_lasts.as_secs()), (900, 28_800));
+    let provider = people.provider.unwrap();
+    // A slash at its end belongs to the name of the issuer.
+    assert_eq!(provider.issuer, "https://id.example.com/staff/");
+    assert_eq!((provider.client_id.as_str(), provider.label.as_str()), ("b", "single sign-on"));
+    assert!(!format!("{provider:?}").contains("hunter2"));
+    let missing = read("[sign_in]\nissuer = \"https://id.example.com\"\n", &[], &Flags::default());
+    assert!(missing.unwrap_err().message.contains("client_id"));
+    let wrong = read("session_hours = 0\n", &[], &Flags::default()).unwrap_err();
+    assert_eq!((wrong.key.as_str(), wrong.origin.as_str()), ("session_hours", "test.toml, line 1"));
+}
+
+#[test]
 fn every_key_is_read() {
     let settings = read(GOOD, &[], &Flags::default()).unwrap();
     assert_eq!(settings.listen, "127.0.0.1:9000");

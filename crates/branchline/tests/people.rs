@@ -1,0 +1,61 @@
+//! The link of the first start, and `branchline login`, from outside.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod program;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use program::Folder;
+use serde_json::Value;
+
+/// What `serve` says first.
+fn first_line(folder: &Folder, args: &[&str]) -> String {
+    let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+    let mut child = folder.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = lines.next().unwrap().unwrap();
+    if !args.contains(&"--json") {
+        said.push('\n');
+        said.push_str(&lines.next().unwrap().unwrap());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said
+}
+
+#[test]
+fn as_long_as_nobody_can_sign_in_each_start_prints_a_new_link() {
+    let folder = Folder::new();
+    let mut links = Vec::new();
+    for _ in 0..2 {
+        let said: Value = serde_json::from_str(&first_line(&folder, &["--json"])).unwrap();
+        let (listening, link) =
+            (said["listening"].as_str().unwrap(), said["set_up"].as_str().unwrap().to_owned());
+        let secret = link.strip_prefix(&format!("{listening}/set-up/")).unwrap();
+        assert_eq!(secret.len(), 43, "{link}");
+        links.push(link);
+    }
+    assert_ne!(links[0], links[1]);
+    let words = first_line(&folder, &[]);
+    assert!(words.starts_with("listening on http://127.0.0.1:"), "{words}");
+    assert!(words.contains("\nnobody can sign in yet; begin at http://127.0.0.1:"), "{words}");
+    // The secret is not in the books.
+    let books = std::fs::read(folder.path("branchline-data/branchline.db")).unwrap();
+    let secret = links[0].rsplit_once('/').unwrap().1.as_bytes();
+    assert!(!books.windows(secret.len()).any(|window| window == secret));
+}
+
+#[test]
+fn the_operator_is_told_who_can_sign_in_and_helps_nobody_who_cannot() {
+    let folder = Folder::new();
+    folder.account("main", &[]);
+    assert_eq!(folder.json(&["login", "list"]).object()["logins"], serde_json::json!([]));
+    assert!(folder.words(&["login", "list"]).out.contains("nobody can sign in yet"));
+    for args in [["login", "link"], ["login", "operator"], ["login", "disable"], ["login", "enable"]] {
+        let unknown = folder.json(&[&args[..], &["--email", "eva@example.com"]].concat());
+        assert_eq!((unknown.code, unknown.refusal().0.as_str()), (1, "not_found"));
+        let wrong = folder.json(&[&args[..], &["--email", "eva"]].concat());
+        assert_eq!((wrong.code, wrong.refusal().0.as_str()), (2, "bad_email"));
+    }
+}
