@@ -12,6 +12,7 @@ pub mod credits;
 pub mod dispatch;
 pub mod guesses;
 pub(crate) mod intake;
+pub mod join;
 pub mod journal;
 pub mod keys;
 pub mod logins;

@@ -5,7 +5,7 @@ use domain::id::LoginId;
 use domain::login::Login;
 use domain::moment::Moment;
 use storage::tokens::{self, Kind};
-use storage::{Conn, Error, Tx, accounts, logins, sessions};
+use storage::{Conn, Error, Tx, accounts, logins, members, sessions};
 use webauthn_rs::prelude::Uuid;
 
 use crate::again::{again, busy};
@@ -108,7 +108,7 @@ pub async fn create(tx: &mut Tx, new: &NewLogin<'_>, now: Moment) -> Result<Logi
 /// What is known of a person, which their password must not be made of: name, address, companies.
 pub async fn about(conn: &mut Conn, login: &Login) -> Result<Vec<String>, Error> {
     let mut words = vec![login.name.clone(), login.email.as_str().to_owned()];
-    let standings = logins::standings(conn, login.id).await?;
+    let standings = members::standings(conn, login.id).await?;
     let ids: Vec<i64> = standings.iter().take(20).map(|standing| standing.account.0).collect();
     words.extend(accounts::find_all(conn, &ids).await?.into_iter().filter_map(|account| account.company));
     Ok(words)

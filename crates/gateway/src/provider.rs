@@ -23,7 +23,7 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 use storage::tokens::{self, Kind, Token};
-use storage::{Error, Tx, identities, logins};
+use storage::{Error, Tx, identities, invitations, logins};
 
 use crate::again::{again, busy};
 use crate::base::Base;
@@ -317,7 +317,7 @@ async fn admit(
         }
         Some(login) => login,
         None => {
-            if !logins::is_invited(tx, &email.folded(), now).await? {
+            if invitations::of_address(tx, &email.folded(), now).await?.is_empty() {
                 return Err(ProviderError::Unknown);
             }
             let name = person.name.as_deref().unwrap_or(email.as_str());

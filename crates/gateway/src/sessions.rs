@@ -17,7 +17,7 @@ use domain::login::{Login, Step};
 use domain::moment::Moment;
 use domain::permission::Standing;
 use storage::sessions::Session;
-use storage::{Error, logins, sessions};
+use storage::{Error, logins, members, sessions};
 
 use crate::again::again;
 use crate::base::Base;
@@ -74,16 +74,10 @@ impl SignedIn {
 
     /// Whether they must set up a second factor before they may act in this account: it requires one
     /// of whoever acts in it, or the account they come from does of its members.
-    pub async fn owes_second_factor_in(&self, base: &Base, account: &Account) -> Result<bool, Error> {
-        if self.login.has_second_factor() {
-            return Ok(false);
-        }
-        let counts = |of: &AccountId| account.path.contains(of);
-        if self.requiring.iter().any(counts) {
-            return Ok(true);
-        }
-        let requiring = logins::requiring_second_factor(&mut *base.db.read().await?, &[account.id.0]).await?;
-        Ok(!requiring.is_empty())
+    pub fn owes_second_factor_in(&self, account: &Account) -> bool {
+        let required = || account.settings.second_factor_required;
+        let from_above = || self.requiring.iter().any(|of| account.path.contains(of));
+        !self.login.has_second_factor() && (required() || from_above())
     }
 
     /// Whether they signed in a short time ago.
@@ -150,7 +144,7 @@ async fn known(base: &Base, hash: &str) -> Result<Option<Arc<Known>>, Error> {
     // What nobody holds is not remembered: whoever makes tokens up would fill the memory with them.
     let Some(session) = sessions::by_hash(&mut conn, hash).await? else { return Ok(None) };
     let Some(login) = logins::find(&mut conn, session.login).await? else { return Ok(None) };
-    let standings = logins::standings(&mut conn, login.id).await?;
+    let standings = members::standings(&mut conn, login.id).await?;
     let accounts: Vec<i64> = standings.iter().map(|standing| standing.account.0).collect();
     let requiring = logins::requiring_second_factor(&mut conn, &accounts).await?;
     let known = Arc::new(Known { session, login: Arc::new(login), standings, requiring });

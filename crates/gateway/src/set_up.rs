@@ -8,7 +8,7 @@ use domain::account::{Account, Email};
 use domain::credits::Credits;
 use domain::member::Role;
 use storage::tokens::{self, Kind, Token};
-use storage::{Error, counters, logins};
+use storage::{Error, counters, logins, members};
 
 use crate::accounts::{CreateError, NewAccount};
 use crate::again::{again, busy};
@@ -136,7 +136,7 @@ pub async fn set_up(
         };
         let by = actor(&login, client.address, client.agent);
         let account = crate::accounts::create_in(&mut tx, base, &account, &by, now).await?;
-        logins::join(&mut tx, account.id, login.id, Role::Owner, now).await?;
+        members::insert(&mut tx, account.id, login.id, Role::Owner, true, now).await?;
         tokens::spoil_all(&mut tx, Kind::SetUp, now).await?;
         let entered = enter(&mut tx, base, login, false, client, now).await?;
         tx.commit().await?;

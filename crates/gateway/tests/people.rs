@@ -12,6 +12,7 @@ use domain::id::LoginId;
 use domain::login::Step;
 use domain::member::Role;
 use domain::moment::Moment;
+use gateway::join::{self, JoinError};
 use gateway::logins::{self, LoginError};
 use gateway::password_reset::{self, ResetError};
 use gateway::second_factor::{self, FactorError};
@@ -263,7 +264,7 @@ async fn a_disabled_login_and_a_lost_membership_count_at_once_everywhere() {
             sessions::of(base, &token, base.clock.now()).await.unwrap().map(|who| who.standings.len())
         };
         assert_eq!(standings(&other).await, Some(0));
-        join(&base, account.id, eva, Role::Analyst).await;
+        people_house::join(&base, account.id, eva, Role::Analyst).await;
         assert_eq!(standings(&other).await, Some(1));
         leave(&base, account.id, eva).await;
         assert_eq!(standings(&other).await, Some(0));
@@ -436,18 +437,18 @@ async fn an_account_can_require_a_second_factor() {
         let (shop, cafe) =
             (account(&base, "shop@example.com").await, account(&base, "cafe@example.com").await);
         let eva = person(&base, "eva@example.com").await;
-        join(&base, shop.id, eva, Role::Finance).await;
-        join(&base, cafe.id, eva, Role::Finance).await;
-        require_second_factor(&base, shop.id).await;
+        people_house::join(&base, shop.id, eva, Role::Finance).await;
+        people_house::join(&base, cafe.id, eva, Role::Finance).await;
+        let shop = require_second_factor(&base, shop.id).await;
         let token = enter(&base, "eva@example.com").await;
         let who = signed_in(&base, &token).await;
         assert_eq!(who.owes_second_factor(), Some(shop.id));
-        assert!(who.owes_second_factor_in(&base, &shop).await.unwrap());
-        assert!(!who.owes_second_factor_in(&base, &cafe).await.unwrap());
+        assert!(who.owes_second_factor_in(&shop));
+        assert!(!who.owes_second_factor_in(&cafe));
         let (token, _) = with_app(&base, "eva@example.com").await;
         let who = signed_in(&base, &token).await;
         assert_eq!(who.owes_second_factor(), None);
-        assert!(!who.owes_second_factor_in(&base, &shop).await.unwrap());
+        assert!(!who.owes_second_factor_in(&shop));
     }
 }
 
@@ -576,6 +577,31 @@ async fn a_new_browser_is_mailed_about_and_a_known_one_is_not() {
     let both = Client { device: both.device.as_deref(), ..HOME };
     for address in ["eva@example.com", "max@example.com"] {
         assert_eq!(sign_in::with_password(&base, address, PASSWORD, &both).await.unwrap().device, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_invited_joins_with_a_login_of_their_own_or_not_at_all() {
+    for database in testing::engines().await {
+        let base = base(&database).await;
+        let shop = account(&base, "shop@example.com").await;
+        let secret = invite(&base, shop.id, "neu@example.com").await;
+        let join =
+            async |password: &str| join::by_invitation(&base, &secret, "Nina Neu", password, &HOME).await;
+        assert!(matches!(join("neu@example.com.neu").await, Err(JoinError::Login(LoginError::Password(_)))));
+        assert_eq!(count(&base.db, "select count(*) from logins").await, 0);
+        let (a, b) = tokio::join!(join(PASSWORD), join(PASSWORD));
+        assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1, "{}", database.engine());
+        let (entered, member) = a.or(b).unwrap();
+        assert_eq!((member.account, member.role), (shop.id, Role::Messaging));
+        let who = signed_in(&base, &entered.token).await;
+        assert_eq!(who.standings[0].account, shop.id);
+        assert!(matches!(join(PASSWORD).await, Err(JoinError::Invitation(_))));
+        // Who has a login signs in with it.
+        let cafe = account(&base, "cafe@example.com").await;
+        let secret = invite(&base, cafe.id, "neu@example.com").await;
+        let again = join::by_invitation(&base, &secret, "Nina", NEW_PASSWORD, &HOME).await;
+        assert!(matches!(again, Err(JoinError::HasLogin)));
     }
 }
 

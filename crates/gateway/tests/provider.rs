@@ -84,7 +84,7 @@ async fn only_who_is_invited_gets_a_login_and_only_by_a_verified_address() {
     for database in testing::engines().await {
         let base = base(&database, &idp).await;
         let account = account(&base, "shop@example.com").await;
-        invite(&base, account.id.0, "neu@example.com").await;
+        invite(&base, account.id, "neu@example.com").await;
         let claims = |sub: &str, email: &str, verified: bool| json!({ "sub": sub, "email": email, "email_verified": verified, "name": "Nina Neu" });
         let back = round(&base, &idp, claims("n1", "neu@example.com", false)).await;
         assert!(matches!(back, Err(ProviderError::Unverified)));
@@ -110,7 +110,7 @@ async fn a_sign_in_belongs_to_one_browser_one_time_and_one_code() {
     for database in testing::engines().await {
         let base = base(&database, &idp).await;
         let account = account(&base, "shop@example.com").await;
-        invite(&base, account.id.0, "eva@example.com").await;
+        invite(&base, account.id, "eva@example.com").await;
         let claims = json!({ "sub": "e1", "email": "eva@example.com", "email_verified": true });
         // Begun in another browser: the cookie does not fit.
         let (mine, theirs) =
@@ -141,7 +141,7 @@ async fn tokens_that_are_not_the_providers_or_not_for_us_are_refused_and_new_key
     let database = testing::sqlite().await;
     let base = base(&database, &idp).await;
     let account = account(&base, "shop@example.com").await;
-    invite(&base, account.id.0, "eva@example.com").await;
+    invite(&base, account.id, "eva@example.com").await;
     let good = json!({ "sub": "e1", "email": "eva@example.com", "email_verified": true });
     let with = |key: &str, value: Value| {
         let mut claims = good.clone();
@@ -205,13 +205,6 @@ async fn round(base: &Base, idp: &Provider, claims: Value) -> Result<Back, Provi
     let begun = provider::begin(base, &HOME).await.unwrap();
     let (state, code) = idp.agree(&begun, claims);
     finish(base, &begun, &state, &code).await
-}
-
-async fn invite(base: &Base, account: i64, email: &str) {
-    let mut tx = base.db.begin().await.unwrap();
-    let account = domain::id::AccountId(account);
-    people_house::invite(&mut tx, account, email, base.clock.now()).await;
-    tx.commit().await.unwrap();
 }
 
 /// What tokens are signed by.

@@ -1,14 +1,11 @@
-//! Logins: people, what they prove who they are by, and where they stand. Secrets are read by
-//! [`secrets`] alone.
+//! Logins: people, and what they prove who they are by. Secrets are read by [`secrets`] alone.
 //!
 //! What others remember of a login makes a new version ([`counters::changed`]), last in its function.
 
 use domain::account::Email;
 use domain::id::{AccountId, LoginId};
 use domain::login::Login;
-use domain::member::Role;
 use domain::moment::Moment;
-use domain::permission::Standing;
 
 use crate::counters;
 use crate::db::{Bulk, Conn, Error, Kind, Result, Row, Tx, Value};
@@ -117,13 +114,6 @@ pub async fn other_operators(tx: &mut Tx, id: LoginId) -> Result<usize> {
     Ok(tx.query(sql, &[id.0.into()]).await?.len())
 }
 
-/// Whether somebody with this address, folded, is invited into an account.
-pub async fn is_invited(conn: &mut Conn, email_folded: &str, now: Moment) -> Result<bool> {
-    let sql = "select count(*) from invitations where lower(email) = $1 and accepted_at is null
-        and revoked_at is null and expires_at > $2";
-    Ok(conn.number(sql, &[email_folded.into(), now.0.into()]).await? > 0)
-}
-
 /// What a login proves who it is by.
 pub async fn secrets(conn: &mut Conn, id: LoginId) -> Result<Option<Secrets>> {
     let sql = "select password, case when totp_at is null then null else totp_secret end, webauthn_id
@@ -132,31 +122,6 @@ pub async fn secrets(conn: &mut Conn, id: LoginId) -> Result<Option<Secrets>> {
         Ok(Secrets { password: row.opt_text(0)?, totp: row.opt_text(1)?, webauthn_id: row.take_text(2) })
     };
     conn.one(sql, &[id.0.into()]).await?.map(secrets).transpose()
-}
-
-/// Where a login stands.
-pub async fn standings(conn: &mut Conn, id: LoginId) -> Result<Vec<Standing>> {
-    let sql =
-        "select account_id, role, includes_subaccounts from members where login_id = $1 order by account_id";
-    let standing = |row: &Row| {
-        let role = row.int(1)?;
-        Ok(Standing {
-            account: AccountId(row.int(0)?),
-            role: Role::from_code(role).ok_or_else(|| Error::unreadable("members.role", role))?,
-            includes_subaccounts: row.flag(2)?,
-        })
-    };
-    conn.query(sql, &[id.0.into()]).await?.iter().map(standing).collect()
-}
-
-/// Gives a login a place in an account.
-pub async fn join(tx: &mut Tx, account: AccountId, login: LoginId, role: Role, now: Moment) -> Result<()> {
-    let id = counters::draw(tx, "id", 1).await?;
-    let sql = "insert into members (id, account_id, login_id, role, includes_subaccounts, created_at)
-        values ($1, $2, $3, $4, 0, $5)";
-    let params = [id.into(), account.0.into(), login.0.into(), role.code().into(), now.0.into()];
-    tx.execute(sql, &params).await?;
-    counters::changed(tx).await
 }
 
 /// Which of these accounts require a second factor of whoever acts in them.

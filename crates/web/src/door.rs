@@ -192,7 +192,7 @@ impl Guard {
         if verdict == Verdict::NotThere {
             return Err(Stop::NotThere);
         }
-        if person.owes_second_factor_in(&console.gateway, &account).await? {
+        if person.owes_second_factor_in(&account) {
             return Err(Stop::GoTo(format!("/me/security?required={id}")));
         }
         let path = console.gateway.path(&account).await?;

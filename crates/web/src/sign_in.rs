@@ -227,10 +227,14 @@ fn ceremony(asked: passkeys::Asked) -> Result<Response, Stop> {
 
 /// `POST /sign-in/passkey/ask`: begins to ask for a passkey, of whoever owes a second factor or of
 /// anybody.
-pub async fn ask_passkey(State(console): State<Console>, owing: Option<Owing>) -> Result<Response, Stop> {
+pub async fn ask_passkey(
+    State(console): State<Console>,
+    browser: Browser,
+    owing: Option<Owing>,
+) -> Result<Response, Stop> {
     let asked = match &owing {
         Some(owing) => passkeys::ask_for(&console.gateway, &owing.0).await,
-        None => passkeys::ask(&console.gateway).await,
+        None => passkeys::ask(&console.gateway, &browser.client()).await,
     };
     ceremony(asked.map_err(no_passkey)?)
 }
@@ -269,8 +273,12 @@ pub async fn show_passkey(
 
 /// `GET /sign-in/provider/begin`: on the way to the provider. A link and not a form, because the
 /// policy lets forms lead nowhere else.
-pub async fn to_provider(State(console): State<Console>, asked: Asked) -> Result<Response, Stop> {
-    match provider::begin(&console.gateway).await {
+pub async fn to_provider(
+    State(console): State<Console>,
+    browser: Browser,
+    asked: Asked,
+) -> Result<Response, Stop> {
+    match provider::begin(&console.gateway, &browser.client()).await {
         Ok(begun) => {
             // `Lax` cookies come along when the provider sends the browser back by a link.
             let kept = format!("{}.{}", begun.token, encoded(&next_of(&asked)));

@@ -67,7 +67,7 @@ pub async fn account(base: &Base, address: &str) -> Account {
 
 pub async fn join(base: &Base, account: AccountId, login: LoginId, role: Role) {
     let mut tx = base.db.begin().await.unwrap();
-    storage::logins::join(&mut tx, account, login, role, base.clock.now()).await.unwrap();
+    storage::members::insert(&mut tx, account, login, role, false, base.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -79,12 +79,13 @@ pub async fn leave(base: &Base, account: AccountId, login: LoginId) {
     tx.commit().await.unwrap();
 }
 
-pub async fn require_second_factor(base: &Base, account: AccountId) {
+pub async fn require_second_factor(base: &Base, account: AccountId) -> Account {
     let mut tx = base.db.begin().await.unwrap();
     let sql = "update accounts set second_factor_required = 1 where id = $1";
     tx.execute(sql, &[account.0.into()]).await.unwrap();
     storage::counters::changed(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
+    storage::accounts::find(&mut *base.db.read().await.unwrap(), account).await.unwrap().unwrap()
 }
 
 pub async fn try_in(
@@ -165,18 +166,11 @@ pub async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
     done.into_iter().flatten().collect()
 }
 
-/// An invitation of an address into an account.
-pub async fn invite(tx: &mut storage::Tx, account: AccountId, email: &str, now: Moment) {
-    let sql = "insert into invitations (id, account_id, email, role, includes_subaccounts, hash, invited_by,
-            created_at, sent_at, expires_at)
-        values ($1, $2, $3, 1, 0, $3, 'test', $4, $4, $5)";
-    let id = storage::counters::draw(tx, "id", 1).await.unwrap();
-    let params = [
-        id.into(),
-        account.0.into(),
-        email.into(),
-        now.0.into(),
-        now.after(std::time::Duration::from_secs(86_400)).0.into(),
-    ];
-    tx.execute(sql, &params).await.unwrap();
+/// Invites somebody and gives the secret of the link that was mailed.
+pub async fn invite(base: &Base, account: AccountId, address: &str) -> String {
+    use gateway::members::invitations::{NewInvitation, invite};
+    let email = Email::parse(address).unwrap();
+    let new = NewInvitation { email, role: Role::Messaging, includes_subaccounts: false };
+    invite(base, account, &new, &Actor::command_line()).await.unwrap();
+    mails(base, "invitation").await.pop().unwrap().1
 }
