@@ -22,7 +22,7 @@ use crate::Api;
 use crate::caller::Caller;
 use crate::error::{ApiError, Code, JSON, TEXT, problem};
 use crate::parameters::Parameters;
-use crate::request_log::{self, Answered};
+use crate::request_log::{self, Answered, Seen};
 
 /// A request, read to its end.
 pub struct Call {
@@ -257,7 +257,15 @@ impl Call {
             }
         };
         let answered = Answered { status: status.as_u16(), code: code.as_str(), body: &body, error: &error };
-        request_log::note(api, self, self.began, account, key, &answered);
+        let seen = Seen {
+            method: &self.method,
+            uri: &self.uri,
+            headers: &self.headers,
+            body: &self.body,
+            peer: self.peer,
+            began: self.began,
+        };
+        request_log::note(api, &seen, account, key, &answered);
     }
 
     /// The answer to a call that never gets as far as a caller.

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
-use axum::http::{HeaderMap, HeaderValue, Method, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use axum::middleware::Next;
 use domain::account::{Account, AccountState};
 use domain::id::AccountId;
@@ -23,6 +23,7 @@ use super::problem::{Kind, Problem};
 use crate::call::{Whole, whole_body};
 use crate::caller::{find_key, note_use_below, single};
 use crate::parameters::whole;
+use crate::request_log::{self, Answered, Seen};
 use crate::signature::Signed;
 use crate::table::{Needs, Row};
 use crate::{Api, origin};
@@ -32,21 +33,95 @@ pub async fn gate(State(api): State<Api>, request: Request, next: Next) -> Respo
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let row = route.as_deref().and_then(|path| api.row(request.method(), path)).cloned();
+    let mut known = None;
     let answer = match &row {
         // What has no row has no handler that would do anything: no such path, or no such method.
         None => next.run(request).await,
-        Some(row) => match admit(&api, row, request).await {
+        Some(row) => match admit(&api, row, request, &mut known).await {
             Ok((asked, request)) => once::run(asked, request, next).await,
             Err(problem) => axum::response::IntoResponse::into_response(problem),
         },
     };
-    finish(&api, answer, began, row.as_ref())
+    let problem = known.as_ref().and_then(|_| answer.extensions().get::<Problem>().cloned());
+    let answer = finish(&api, answer, began, row.as_ref());
+    match known {
+        Some(known) => known.log(&api, answer, problem, began).await,
+        None => answer,
+    }
 }
 
-async fn admit(api: &Api, row: &Row, request: Request) -> Result<(Asked, Request), Problem> {
+/// A request by somebody whose key works, for the request log.
+struct Known {
+    key: Arc<Key>,
+    account: AccountId,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+    peer: Option<SocketAddr>,
+}
+
+/// Answers up to this many bytes are read for the request log; longer ones are noted without.
+const LOGGED_MAX: u64 = 256 * 1024;
+
+impl Known {
+    /// Keeps the request with its answer, unless the account has had enough of the kind this second.
+    async fn log(
+        self,
+        api: &Api,
+        answer: Response<Body>,
+        problem: Option<Problem>,
+        began: Instant,
+    ) -> Response<Body> {
+        let status = answer.status();
+        let failed = status.is_client_error() || status.is_server_error();
+        if !api.calls.wants(self.account, failed, api.gateway.clock.now()) {
+            return answer;
+        }
+        let (parts, mut body) = answer.into_parts();
+        let mut octets = Bytes::new();
+        if body.size_hint().exact().is_some_and(|length| length <= LOGGED_MAX) {
+            octets = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            body = Body::from(octets.clone());
+        }
+        let (code, error) = match &problem {
+            Some(problem) => (problem.kind.code().to_owned(), problem.detail.clone()),
+            None if failed => (String::new(), status.to_string()),
+            None => (String::new(), String::new()),
+        };
+        let answered = Answered { status: status.as_u16(), code: &code, body: &octets, error: &error };
+        let seen = Seen {
+            method: &self.method,
+            uri: &self.uri,
+            headers: &self.headers,
+            body: &self.body,
+            peer: self.peer,
+            began,
+        };
+        request_log::note(api, &seen, self.account, self.key.id, &answered);
+        Response::from_parts(parts, body)
+    }
+}
+
+async fn admit(
+    api: &Api,
+    row: &Row,
+    request: Request,
+    known: &mut Option<Known>,
+) -> Result<(Asked, Request), Problem> {
     let (mut parts, body) = request.into_parts();
     let whole = whole_body(api, &parts.headers, body).await?;
     let key = working_key(api, &parts.headers).await?;
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    let known = known.insert(Known {
+        key: key.clone(),
+        account: key.account,
+        method: parts.method.clone(),
+        uri: parts.uri.clone(),
+        headers: parts.headers.clone(),
+        body: whole.body.clone(),
+        peer,
+    });
     let own = own_account(api, &key).await?;
     let signed = Signed {
         method: &parts.method,
@@ -68,10 +143,10 @@ async fn admit(api: &Api, row: &Row, request: Request) -> Result<(Asked, Request
     if state == AccountState::Closed {
         return Err(Problem::not_found(format!("account {}", account.id)));
     }
+    known.account = account.id;
     if row.changes() {
         may_change(row, &key, &account, state)?;
     }
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     let actor = actor(&key, &account, origin::address(&parts.headers, peer), origin::agent(&parts.headers));
     note_use_below(api, &key, &account, || actor.clone());
     let idempotency = once::name(&parts.headers, &parts.method)?;

@@ -11,6 +11,7 @@ mod forms;
 mod house;
 mod journal;
 mod pricing;
+mod request_log;
 mod server;
 mod signatures;
 mod sms;
