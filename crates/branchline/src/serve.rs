@@ -108,8 +108,11 @@ pub async fn serve(
         .and_then(|builder| builder.install_recorder())
         .context("the metrics could not be set up")?;
     let stopping = signals()?;
-    let workers =
-        [tokio::spawn(look_after_metrics(metrics.clone())), tokio::spawn(look_after_accounts(base.clone()))];
+    let workers = [
+        tokio::spawn(look_after_metrics(metrics.clone())),
+        tokio::spawn(look_after_accounts(base.clone())),
+        tokio::spawn(look_after_what_is_kept(base.clone())),
+    ];
     let address = listener.local_addr()?;
     base.reached_at(&books::own_url(&address.to_string()));
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -186,6 +189,20 @@ async fn look_after_metrics(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(METRICS_PAUSE).await;
         metrics.run_upkeep();
+    }
+}
+
+/// Takes out what accounts keep for a time only: texts and numbers of messages, calls in the request
+/// log. Several servers on the same books may do so at once: one does it.
+async fn look_after_what_is_kept(base: Base) {
+    loop {
+        tokio::time::sleep(ACCOUNTS_PAUSE).await;
+        if let Err(error) = gateway::retention::run(&base).await {
+            tracing::warn!(%error, "texts and numbers could not be deleted; tried again later");
+        }
+        if let Err(error) = gateway::calls::forget_old(&base).await {
+            tracing::warn!(%error, "the request log could not be shortened; tried again later");
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 //! the accounts below, or paid) counts as used first, so what is left is handed-down credit up to
 //! that sum and its own beyond it.
 
+mod preview;
+
 use std::time::Duration;
 
 use domain::account::{Account, AccountSettings, AccountState, AutoTransfer, Email, Preset, effective};
@@ -19,6 +21,8 @@ use rand::RngExt;
 use storage::ledger::Booked;
 use storage::requests::Remembered;
 use storage::{Conn, Error, Tx, accounts, ledger, messages, notices, promo, requests};
+
+pub use preview::{Back, Blocker, ClosePreview, close_preview};
 
 use crate::again::{again, busy};
 use crate::audit::{self, Changes};
@@ -664,7 +668,9 @@ async fn close_now(
         // Reopened since it was looked up.
         return Ok(account);
     }
-    let back = back_by_origin(&mut tx, &book, &account, own_credit).await?;
+    let held = |place| book.balance(place).unwrap_or(Credits::ZERO);
+    let held = (held(LedgerAccount::Wallet(id)), held(LedgerAccount::Promo(id)));
+    let back = back_by_origin(&mut tx, held, &account, own_credit).await?;
     note_state(&mut tx, &account, AccountState::Closed, "account.close", Some(reason), actor, now).await?;
     if !back.is_empty() {
         let group = Group {
@@ -725,20 +731,19 @@ async fn closable(
     Ok(account)
 }
 
-/// Where the credit of an account that closes goes.
+/// Where the credit of an account that closes goes; `balance` and `free` are what it holds.
 async fn back_by_origin(
-    tx: &mut Tx,
-    book: &Book,
+    conn: &mut Conn,
+    (balance, free): (Credits, Credits),
     account: &Account,
     own_credit: OwnCredit,
 ) -> Result<Vec<Posting>, CloseError> {
     let wallet = LedgerAccount::Wallet(account.id);
     let promo = LedgerAccount::Promo(account.id);
-    let balance = book.balance(wallet).unwrap_or(Credits::ZERO);
     if balance < Credits::ZERO {
         return Err(CloseError::Owes { account: account.id, owed: -balance });
     }
-    let handed_down = ledger::handed_down(tx, account.id).await?;
+    let handed_down = ledger::handed_down(conn, account.id).await?;
     let mut left = balance.0;
     let mut back = Vec::new();
     let posting = |from, to, amount, code| Posting { from, to, amount: Credits(amount), code };
@@ -755,7 +760,6 @@ async fn back_by_origin(
     if left > 0 {
         back.push(posting(wallet, LedgerAccount::PaymentClearing, left, TransferCode::Closing));
     }
-    let free = book.balance(promo).unwrap_or(Credits::ZERO);
     if free.is_positive() {
         back.push(posting(promo, LedgerAccount::Goodwill, free.0, TransferCode::PromoExpiry));
     }

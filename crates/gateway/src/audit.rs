@@ -1,5 +1,5 @@
-//! What operations write into the audit log: who, what, and the fields that changed, in the
-//! transaction that changes them. Never texts of messages, and no secrets.
+//! The audit log: what operations write into it, in the transaction that changes something (who, what,
+//! and the fields that changed; never texts of messages, and no secrets), and the log as a file.
 //!
 //! An entry is written before whatever makes a new version of the books, because whoever makes one
 //! waits for others that do.
@@ -10,8 +10,92 @@ use domain::id::AccountId;
 use domain::moment::Moment;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use storage::audit::{self, Deed};
+use storage::audit::{self, Deed, Filter};
 use storage::{Error, Tx};
+
+use crate::base::Base;
+
+/// The columns of the log as a file.
+pub const COLUMNS: [&str; 10] = [
+    "time",
+    "action",
+    "subject",
+    "actor_kind",
+    "actor",
+    "from_account",
+    "address",
+    "program",
+    "before",
+    "after",
+];
+/// Entries in one part of a file.
+const PART: i64 = 500;
+
+/// The audit log of an account as CSV, the newest first, part by part: however long it is, it is never
+/// in memory as a whole.
+pub struct Export {
+    base: Base,
+    account: AccountId,
+    filter: Filter,
+    before: Option<i64>,
+    begun: bool,
+    done: bool,
+}
+
+impl Export {
+    /// The entries of an account that a filter lets through.
+    pub fn of(base: &Base, account: AccountId, filter: Filter) -> Export {
+        Export { base: base.clone(), account, filter, before: None, begun: false, done: false }
+    }
+
+    /// The next part of the file, the first with the names of the columns; none at its end.
+    ///
+    /// # Errors
+    /// Those of the books. The same part may be asked for again.
+    pub async fn next(&mut self) -> Result<Option<String>, Error> {
+        if self.done {
+            return Ok(None);
+        }
+        let mut conn = self.base.db.read().await?;
+        let entries = audit::page(&mut conn, self.account, &self.filter, self.before, PART).await?;
+        drop(conn);
+        let fault = |e: &dyn std::fmt::Display| Error::Fault(format!("the log cannot be written: {e}"));
+        let mut file = csv::Writer::from_writer(Vec::new());
+        if !self.begun {
+            file.write_record(COLUMNS).map_err(|e| fault(&e))?;
+        }
+        for entry in &entries {
+            let actor = &entry.actor;
+            let above = actor.above.map_or_else(String::new, |above| above.to_string());
+            let fields = [
+                time(entry.at),
+                entry.action.clone(),
+                entry.subject.clone(),
+                actor.kind.as_str().to_owned(),
+                actor.name.clone(),
+                above,
+                actor.address.clone(),
+                actor.agent.clone(),
+                entry.before.clone().unwrap_or_default(),
+                entry.after.clone().unwrap_or_default(),
+            ];
+            file.write_record(fields.iter().map(|field| harmless(field))).map_err(|e| fault(&e))?;
+        }
+        self.begun = true;
+        self.before = entries.last().map(|entry| entry.id);
+        self.done = (entries.len() as i64) < PART;
+        let octets = file.into_inner().map_err(|e| fault(&e))?;
+        Ok(Some(String::from_utf8_lossy(&octets).into_owned()))
+    }
+}
+
+/// A field that no spreadsheet takes for a formula.
+fn harmless(field: &str) -> String {
+    match field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{field}"),
+        false => field.to_owned(),
+    }
+}
 
 /// The fields that something changes, as they were and as they are now.
 #[derive(Clone, Debug, Default)]

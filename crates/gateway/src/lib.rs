@@ -1,9 +1,10 @@
 //! What the platform does: the operations every door shares, and the workers behind them.
 
 pub mod accept;
+pub mod account_import;
 pub mod accounts;
 pub mod address_change;
-mod audit;
+pub mod audit;
 pub mod base;
 mod batch;
 pub mod calls;
@@ -36,6 +37,7 @@ pub mod second_factor;
 pub mod sessions;
 pub mod set_up;
 pub mod settings;
+pub mod several;
 pub mod sheet;
 pub mod sign_in;
 pub mod statement;

@@ -216,6 +216,9 @@ create index audit_by_account on audit (account_id, id);
 -- {sqlite}
 create trigger audit_is_not_changed before update on audit
 begin select raise(abort, 'the audit log is only ever added to'); end;
+create trigger audit_is_not_replaced before insert on audit
+when exists (select 1 from audit where id = new.id)
+begin select raise(abort, 'the audit log is only ever added to'); end;
 create trigger audit_is_not_deleted before delete on audit
 begin select raise(abort, 'the audit log is only ever added to'); end;
 -- {postgres}

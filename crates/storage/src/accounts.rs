@@ -173,6 +173,23 @@ pub async fn closing_since(conn: &mut Conn, since: Moment) -> Result<Vec<Account
     rows.iter().map(|row| row.int(0).map(AccountId)).collect()
 }
 
+/// Since when an account is in its state.
+pub async fn state_since(conn: &mut Conn, id: AccountId) -> Result<Option<Moment>> {
+    let row = conn.one("select state_at from accounts where id = $1", &[id.0.into()]).await?;
+    row.map(|row| row.int(0).map(Moment)).transpose()
+}
+
+/// Which of these addresses, in lower case, accounts have that are not closed, and right below which
+/// account those stand.
+pub async fn addresses_taken(
+    conn: &mut Conn,
+    folded: &[String],
+) -> Result<HashMap<String, Option<AccountId>>> {
+    let sql = "select email_folded, parent_id from accounts where email_folded in list($1)";
+    let rows = conn.query(sql, &[folded.into()]).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.opt_int(1)?.map(AccountId)))).collect()
+}
+
 /// The states these accounts have of their own.
 pub async fn states(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<AccountId, AccountState>> {
     let rows = conn.query("select id, state from accounts where id in list($1)", &[ids.into()]).await?;

@@ -406,6 +406,13 @@ pub async fn possible_duplicates(tx: &mut Tx, ids: &[i64]) -> Result<()> {
     tx.execute(sql, &[ids.into()]).await.map(drop)
 }
 
+/// How many messages an account has scheduled whose time has not come.
+pub async fn scheduled(conn: &mut Conn, account: AccountId) -> Result<i64> {
+    let sql = "select count(*) from outbox o join messages m on m.id = o.message_id
+        where m.account_id = $1 and o.node_id = -1";
+    conn.number(sql, &[account.0.into()]).await
+}
+
 /// How many messages an account still has under way or scheduled.
 pub async fn under_way(conn: &mut Conn, account: AccountId) -> Result<i64> {
     let sql = "select count(*) from outbox o join messages m on m.id = o.message_id where m.account_id = $1";

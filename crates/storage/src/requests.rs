@@ -4,7 +4,7 @@ use domain::id::AccountId;
 use domain::moment::Moment;
 
 use crate::counters;
-use crate::db::{Result, Tx, Value};
+use crate::db::{Conn, Result, Tx, Value};
 
 /// The keys of the operator are kept under this account; each other account has keys of its own.
 pub const OPERATOR: AccountId = AccountId(0);
@@ -47,6 +47,12 @@ pub async fn remember(
         // Somebody was faster, and has committed by now.
         _ => Ok(stored(tx, account, key, content).await?.unwrap_or(Remembered::Other)),
     }
+}
+
+/// Whether a key of an account was used.
+pub async fn is_known(conn: &mut Conn, account: AccountId, key: &str) -> Result<bool> {
+    let sql = "select 1 from requests where account_id = $1 and request_key = $2";
+    Ok(conn.one(sql, &[account.0.into(), Value::from(key)]).await?.is_some())
 }
 
 /// The number of a request without a key: nothing is remembered of it.

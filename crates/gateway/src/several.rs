@@ -1,0 +1,204 @@
+//! The same for many accounts at once: handing credit to them, suspending them. Each account is done by
+//! itself, wholly or not at all, and has its own answer. A name for the whole makes it safe to ask
+//! again: what was done is not done twice, what was not is tried.
+
+use std::collections::BTreeSet;
+
+use domain::account::{Account, AccountState};
+use domain::actor::Actor;
+use domain::credits::Credits;
+use domain::id::AccountId;
+use storage::requests::{self, Remembered};
+use storage::{Error, accounts};
+
+use crate::accounts::{StateError, suspend};
+use crate::again::{again, busy};
+use crate::base::Base;
+use crate::credits::{Done, Transfer, TransferError, transfer};
+
+/// The most accounts at once.
+pub const MANY_MAX: usize = 1_000;
+/// The most characters of the name for the whole.
+pub const KEY_MAX: usize = 200;
+
+/// Why nothing was done at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ManyError {
+    /// Nobody was named.
+    #[error("no accounts are named; choose at least one")]
+    None,
+    /// Too many were.
+    #[error("{0} accounts are named; do at most {MANY_MAX} at once")]
+    TooMany(usize),
+    /// One was named twice.
+    #[error("account {0} is named twice; name each account once")]
+    Twice(AccountId),
+    /// The name is too long.
+    #[error("the idempotency key has {0} characters; use at most {KEY_MAX}")]
+    LongKey(usize),
+    /// The name was used for something else.
+    #[error("the idempotency key '{0}' was used before for something else; use a new key for a new request")]
+    KeyReused(String),
+    /// The books did not take it.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+busy!(ManyError);
+
+/// Credit for many accounts.
+#[derive(Clone, Debug)]
+pub struct TransferMany {
+    /// Who gives.
+    pub from: AccountId,
+    /// Who gets, and how much each.
+    pub to: Vec<(AccountId, Credits)>,
+    /// What stands in all statements.
+    pub reference: String,
+    /// The name for the whole.
+    pub idempotency_key: Option<String>,
+    /// The account that asks; none is the operator.
+    pub asked_by: Option<AccountId>,
+}
+
+/// Hands credit from one account to many, one after the other in the order given. What one of them is
+/// refused does not keep it from the others.
+///
+/// # Errors
+/// [`ManyError`] when nothing was done at all. What a single account was refused stands in its answer.
+pub async fn transfer_many(
+    base: &Base,
+    many: &TransferMany,
+    actor: &Actor,
+) -> Result<Vec<(AccountId, Result<Done, TransferError>)>, ManyError> {
+    each_once(many.to.iter().map(|(id, _)| *id))?;
+    if let Some(key) = &many.idempotency_key {
+        let items: Vec<String> = many.to.iter().map(|(id, amount)| format!("{id}={}", amount.0)).collect();
+        let content =
+            format!("transfer many from={} {} reference={}", many.from, items.join(" "), many.reference);
+        remember(base, many.asked_by, key, &content).await?;
+    }
+    let mut answers = Vec::with_capacity(many.to.len());
+    for (to, amount) in &many.to {
+        let one = Transfer {
+            from: many.from,
+            to: *to,
+            amount: *amount,
+            reference: many.reference.clone(),
+            idempotency_key: many.idempotency_key.as_ref().map(|key| format!("{key} many {to}")),
+            asked_by: many.asked_by,
+        };
+        answers.push((*to, transfer(base, &one, actor).await));
+    }
+    Ok(answers)
+}
+
+/// Suspends many accounts below one (or, for the operator, any), one after the other. One that is
+/// suspended already stays as it is.
+///
+/// # Errors
+/// [`ManyError`] when nothing was done at all. What became of a single account stands in its answer.
+pub async fn suspend_many(
+    base: &Base,
+    above: Option<AccountId>,
+    ids: &[AccountId],
+    reason: &str,
+    idempotency_key: Option<&str>,
+    actor: &Actor,
+) -> Result<Vec<(AccountId, Result<Account, StateError>)>, ManyError> {
+    each_once(ids.iter().copied())?;
+    let mut is_first = true;
+    if let Some(key) = idempotency_key {
+        let items: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let content = format!("suspend many {} reason={reason}", items.join(" "));
+        is_first = remember(base, above, key, &content).await?;
+    }
+    let mut answers = Vec::with_capacity(ids.len());
+    for id in ids {
+        let answer = suspend_one(base, above, *id, reason, idempotency_key, is_first, actor).await;
+        answers.push((*id, answer));
+    }
+    Ok(answers)
+}
+
+async fn suspend_one(
+    base: &Base,
+    above: Option<AccountId>,
+    id: AccountId,
+    reason: &str,
+    key: Option<&str>,
+    is_first: bool,
+    actor: &Actor,
+) -> Result<Account, StateError> {
+    let found = accounts::find(&mut *base.db.read().await?, id).await?.ok_or(StateError::NotFound(id))?;
+    let is_below = above.is_none_or(|above| above != id && found.path.contains(&above));
+    if !is_below {
+        return Err(StateError::NotFound(id));
+    }
+    if found.state == AccountState::Suspended {
+        return Ok(found);
+    }
+    // Somebody may have let it send again since the same was asked first.
+    if let Some(key) = key
+        && !is_first
+        && was_done(base, above, &format!("{key} many {id}")).await?
+    {
+        return Ok(found);
+    }
+    let account = suspend(base, id, reason, actor).await?;
+    if let Some(key) = key {
+        // A crash before this is written leaves it suspended, which asking again leaves as it is.
+        let content = "suspended".to_owned();
+        let done = remember(base, above, &format!("{key} many {id}"), &content).await;
+        done.map_err(|error| match error {
+            ManyError::Storage(error) => error,
+            other => Error::Fault(other.to_string()),
+        })?;
+    }
+    Ok(account)
+}
+
+async fn was_done(base: &Base, above: Option<AccountId>, key: &str) -> Result<bool, Error> {
+    let by = above.unwrap_or(requests::OPERATOR);
+    requests::is_known(&mut *base.db.read().await?, by, key).await
+}
+
+fn each_once(ids: impl ExactSizeIterator<Item = AccountId>) -> Result<(), ManyError> {
+    match ids.len() {
+        0 => return Err(ManyError::None),
+        count if count > MANY_MAX => return Err(ManyError::TooMany(count)),
+        _ => {}
+    }
+    let mut seen = BTreeSet::new();
+    for id in ids {
+        if !seen.insert(id) {
+            return Err(ManyError::Twice(id));
+        }
+    }
+    Ok(())
+}
+
+/// Remembers what the whole is named. Tells whether it is new.
+async fn remember(
+    base: &Base,
+    asked_by: Option<AccountId>,
+    key: &str,
+    content: &str,
+) -> Result<bool, ManyError> {
+    let length = key.chars().count();
+    if length > KEY_MAX + 30 {
+        return Err(ManyError::LongKey(length));
+    }
+    let by = asked_by.unwrap_or(requests::OPERATOR);
+    again(|| async move {
+        let mut tx = base.db.begin().await?;
+        let remembered = requests::remember(&mut tx, by, key, content, base.clock.now()).await?;
+        tx.commit().await?;
+        match remembered {
+            Remembered::New(_) => Ok(true),
+            Remembered::Same(_) => Ok(false),
+            Remembered::Other => Err(ManyError::KeyReused(key.to_owned())),
+        }
+    })
+    .await
+}
