@@ -32,6 +32,9 @@ const METRICS_PAUSE: Duration = Duration::from_secs(5);
 /// How often accounts are looked at that are about to be closed, and free credit that ends.
 const ACCOUNTS_PAUSE: Duration = Duration::from_secs(300);
 
+/// How often it is looked whether a day has ended.
+const DAYS_PAUSE: Duration = Duration::from_secs(60);
+
 /// Run the platform.
 #[derive(Args)]
 pub struct Serve {
@@ -112,6 +115,7 @@ pub async fn serve(
         tokio::spawn(look_after_metrics(metrics.clone())),
         tokio::spawn(look_after_accounts(base.clone())),
         tokio::spawn(look_after_what_is_kept(base.clone())),
+        tokio::spawn(look_after_days(base.clone())),
     ];
     let address = listener.local_addr()?;
     base.reached_at(&books::own_url(&address.to_string()));
@@ -223,6 +227,17 @@ async fn look_after_accounts(base: Base) {
         if let Err(error) = gateway::people::tidy(&base).await {
             tracing::warn!(%error, "what is over could not be forgotten; tried again later");
         }
+    }
+}
+
+/// Moves the last thirty days of all accounts on when a day has ended. Several servers on the same books
+/// may do so at once.
+async fn look_after_days(base: Base) {
+    loop {
+        if let Err(error) = gateway::subaccounts::roll(&base).await {
+            tracing::warn!(%error, "the last thirty days could not be moved on; tried again in a minute");
+        }
+        tokio::time::sleep(DAYS_PAUSE).await;
     }
 }
 

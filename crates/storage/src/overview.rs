@@ -43,7 +43,7 @@ pub async fn open(
         and expires_at > $2";
     let invitations = conn.number(sql, &[account.0.into(), now.0.into()]).await?;
     let sql = "select count(*) from access_grants where account_id = $1 and state = 0
-        and coalesce(expires_at, $2 + 1) > $2";
+        and (expires_at is null or expires_at > $2)";
     let access_requests = conn.number(sql, &[account.0.into(), now.0.into()]).await?;
     let refunds = crate::accounts::refunds_waiting(conn, account).await?;
     let failed_transfers =

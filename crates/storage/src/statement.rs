@@ -195,8 +195,8 @@ pub async fn of_message(
     batch: MessageId,
     message: MessageId,
 ) -> Result<Vec<(TransferId, Moment, Credits, bool)>> {
-    let sql = "select min(id), min(created_at), cast(sum(case when to_id in ($3, $3 + 1) then amount
-            when from_id in ($3, $3 + 1) then -amount else 0 end) as bigint)
+    let sql = "select min(id), min(created_at), cast(sum(case when to_id in (cast($3 as bigint), $3 + 1) then amount
+            when from_id in (cast($3 as bigint), $3 + 1) then -amount else 0 end) as bigint)
         from transfers where cause_kind = $1 and cause_id = $2";
     let wallet = LedgerAccount::Wallet(account).id();
     let mut booked = Vec::new();

@@ -60,6 +60,7 @@ mod set_up;
 mod sign_in;
 pub mod signed_in;
 mod theme;
+pub mod xlsx;
 
 use std::sync::Arc;
 

@@ -134,8 +134,8 @@ async fn parts(conn: &mut Conn, id: MessageId) -> Result<Vec<Part>> {
 }
 
 async fn refund(conn: &mut Conn, id: MessageId, account: AccountId) -> Result<Option<(Moment, Credits)>> {
-    let sql = "select max(created_at), cast(sum(case when to_id in ($3, $3 + 1) then amount
-            when from_id in ($3, $3 + 1) then -amount else 0 end) as bigint)
+    let sql = "select max(created_at), cast(sum(case when to_id in (cast($3 as bigint), $3 + 1) then amount
+            when from_id in (cast($3 as bigint), $3 + 1) then -amount else 0 end) as bigint)
         from transfers where cause_kind = $1 and cause_id = $2";
     let wallet = domain::ledger::LedgerAccount::Wallet(account).id();
     let params = [(CauseKind::Refund as i64).into(), id.0.into(), wallet.into()];

@@ -103,7 +103,8 @@ pub async fn search(
     search_within(conn, whose, search, after, limit, BUDGET).await
 }
 
-pub(super) async fn search_within(
+/// As [`search`], looking at so many messages at the most.
+pub async fn search_within(
     conn: &mut Conn,
     whose: &Whose,
     search: &Search,
