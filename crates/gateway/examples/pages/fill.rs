@@ -548,10 +548,9 @@ async fn write_day(
             _ => None,
         };
         rows.push(report.into());
-        rows.extend([
-            Some(at.0 + 4_000_000).filter(|_| ended).into(),
-            Some(at.0 + 4_000_000).filter(|_| ended).into(),
-        ]);
+        let ended = ended.then_some(at.0 + 4_000_000);
+        rows.push(ended.into());
+        rows.push(ended.into());
     }
     tx.bulk(&MESSAGES, &rows).await?;
     statistics::add(tx, &tally, paths, since).await?;
