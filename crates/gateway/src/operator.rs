@@ -4,7 +4,6 @@
 pub mod checks;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use domain::actor::Actor;
 use domain::credits::Credits;
@@ -20,12 +19,8 @@ use storage::operator::{Filter, Tree};
 use storage::{Result, accounts, jobs, mails};
 
 use crate::base::Base;
-use crate::clock::day_of;
 use crate::dispatch::LineState;
 use crate::gateway::Gateway;
-
-/// The days that the volume of a tree is of.
-const VOLUME_DAYS: u64 = 30;
 
 /// The main accounts after one of them, in the order of their numbers, with their trees' sizes, balances and
 /// what they sent in the last 30 days.
@@ -33,10 +28,8 @@ const VOLUME_DAYS: u64 = 30;
 /// # Errors
 /// Those of the books.
 pub async fn trees(base: &Base, filter: &Filter, after: Option<AccountId>, limit: i64) -> Result<Vec<Tree>> {
-    let since = base.clock.now().before(Duration::from_secs((VOLUME_DAYS - 1) * 86_400));
-    let since = day_of(since, &base.rules.time_zone);
     let mut conn = base.db.read().await?;
-    storage::operator::trees(&mut conn, filter, since, after.unwrap_or(AccountId(0)), limit).await
+    storage::operator::trees(&mut conn, filter, after.unwrap_or(AccountId(0)), limit).await
 }
 
 /// A carrier that serves a country, in the order they are tried.

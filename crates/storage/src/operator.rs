@@ -1,5 +1,7 @@
 //! What the operator sees of all trees at once.
 
+use std::collections::HashMap;
+
 use domain::account::AccountState;
 use domain::credits::Credits;
 use domain::id::AccountId;
@@ -29,7 +31,7 @@ pub struct Tree {
     pub balance: Credits,
     /// What all accounts of the tree hold, free credit left out.
     pub balance_of_tree: Credits,
-    /// How many messages the tree was charged for since the given day.
+    /// How many messages the tree sent in the last thirty days.
     pub messages: i64,
     /// How many segments those had.
     pub segments: i64,
@@ -55,42 +57,35 @@ pub struct Filter {
     pub open_only: bool,
 }
 
-/// The main accounts after one of them, in the order of their numbers, with what their trees sent since a
-/// day (20261123).
-pub async fn trees(
-    conn: &mut Conn,
-    filter: &Filter,
-    since_day: i64,
-    after: AccountId,
-    limit: i64,
-) -> Result<Vec<Tree>> {
-    let mut sql =
-        "select a.id, a.company, a.owner, a.email, a.state, a.state_reason, a.created_at from accounts a
-        where a.parent_id is null and a.id > $1"
-            .to_owned();
+/// The main accounts after one of them, in the order of their numbers, with what their trees sent in the last
+/// thirty days (see [`crate::rollups`]).
+pub async fn trees(conn: &mut Conn, filter: &Filter, after: AccountId, limit: i64) -> Result<Vec<Tree>> {
+    let mut sql = "select id, company, owner, email, state, state_reason, created_at from accounts
+        where parent_id is null and id > $1"
+        .to_owned();
     let mut params: Vec<Value<'_>> = vec![after.0.into(), limit.into()];
     let search;
     if let Some(wanted) = filter.search.as_deref().map(str::trim).filter(|wanted| !wanted.is_empty()) {
         search = wanted.to_lowercase();
         params.push(Value::from(&search));
-        sql.push_str(
-            " and (replace(lower(coalesce(a.company, '') || ' ' || a.owner || ' ' || a.email), $3, '')
-                <> lower(coalesce(a.company, '') || ' ' || a.owner || ' ' || a.email) or cast(a.id as text) = $3)",
-        );
+        sql.push_str(" and replace(search, $3, '') <> search");
     }
     if filter.open_only {
-        sql.push_str(" and a.state <> 3");
+        sql.push_str(" and state <> 3");
     }
-    sql.push_str(" order by a.id limit $2");
+    sql.push_str(" order by id limit $2");
     let rows = conn.query(&sql, &params).await?;
-    let mut trees = Vec::with_capacity(rows.len());
-    for mut row in rows {
-        let root = AccountId(row.int(0)?);
-        let (accounts, balance_of_tree, balance) = holdings(conn, root).await?;
-        let (messages, segments, cost) = volume(conn, root, since_day).await?;
-        let code = row.int(4)?;
-        trees.push(Tree {
-            root,
+    let roots: Vec<i64> = rows.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
+    if roots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (held, volumes) = (holdings(conn, &roots).await?, volumes(conn, &roots).await?);
+    let tree = |mut row: Row| {
+        let (root, code) = (row.int(0)?, row.int(4)?);
+        let (accounts, balance_of_tree, balance) = held.get(&root).copied().unwrap_or_default();
+        let (messages, segments, cost) = volumes.get(&root).copied().unwrap_or_default();
+        Ok(Tree {
+            root: AccountId(root),
             company: row.opt_text(1)?,
             owner: row.take_text(2),
             email: row.take_text(3),
@@ -103,32 +98,31 @@ pub async fn trees(
             segments,
             cost,
             created_at: Moment(row.int(6)?),
-        });
-    }
-    Ok(trees)
+        })
+    };
+    rows.into_iter().map(tree).collect()
 }
 
-/// How many accounts a tree has, what they hold together, and what the main account does.
-async fn holdings(conn: &mut Conn, root: AccountId) -> Result<(i64, Credits, Credits)> {
-    let sql = "select count(*) from accounts where root_id = $1 and state <> 3";
-    let accounts = conn.number(sql, &[root.0.into()]).await?;
+/// How many open accounts trees have, what they hold together, and what each main account does.
+async fn holdings(conn: &mut Conn, roots: &[i64]) -> Result<HashMap<i64, (i64, Credits, Credits)>> {
     // The number of a wallet follows from that of its account; see LedgerAccount::id.
     let first = LedgerAccount::Wallet(AccountId(0)).id();
-    let sql = "select cast(coalesce(sum(l.balance), 0) as bigint),
-            cast(coalesce(sum(case when a.id = $1 then l.balance else 0 end), 0) as bigint)
-        from accounts a join ledger_accounts l on l.id = $2 + a.id * 2
-        where a.root_id = $1";
-    let row = conn.one(sql, &[root.0.into(), first.into()]).await?;
-    let held = |column| row.as_ref().map_or(Ok(0), |row: &Row| row.int(column)).map(Credits);
-    Ok((accounts, held(0)?, held(1)?))
+    let sql = "select a.root_id, count(*), cast(sum(w.balance) as bigint),
+            cast(sum(case when a.id = a.root_id then w.balance else 0 end) as bigint)
+        from accounts a join ledger_accounts w on w.id = $2 + a.id * 2
+        where a.root_id in list($1) and a.state <> 3 group by a.root_id";
+    let rows = conn.query(sql, &[roots.into(), first.into()]).await?;
+    let held = |row: &Row| Ok((row.int(0)?, (row.int(1)?, Credits(row.int(2)?), Credits(row.int(3)?))));
+    rows.iter().map(held).collect()
 }
 
-async fn volume(conn: &mut Conn, root: AccountId, since_day: i64) -> Result<(i64, i64, Credits)> {
-    let sql =
-        "select cast(coalesce(sum(s.accepted), 0) as bigint), cast(coalesce(sum(s.segments), 0) as bigint),
-            cast(coalesce(sum(s.cost - s.refunds), 0) as bigint)
-        from accounts a join statistics s on s.account_id = a.id
-        where a.root_id = $1 and s.day >= $2";
-    let row = conn.one(sql, &[root.0.into(), since_day.into()]).await?;
-    row.map_or(Ok((0, 0, Credits::ZERO)), |row| Ok((row.int(0)?, row.int(1)?, Credits(row.int(2)?))))
+/// How many messages trees sent in the last thirty days, their segments, and what they cost.
+async fn volumes(conn: &mut Conn, roots: &[i64]) -> Result<HashMap<i64, (i64, i64, Credits)>> {
+    let sql = "select root_id, cast(sum(accepted - accepted_before) as bigint),
+            cast(sum(segments - segments_before) as bigint),
+            cast(sum(cost - cost_before - refunds + refunds_before) as bigint)
+        from account_usage where root_id in list($1) group by root_id";
+    let rows = conn.query(sql, &[roots.into()]).await?;
+    let sent = |row: &Row| Ok((row.int(0)?, (row.int(1)?, row.int(2)?, Credits(row.int(3)?))));
+    rows.iter().map(sent).collect()
 }
