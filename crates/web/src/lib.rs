@@ -50,10 +50,12 @@ pub mod flash;
 pub mod form;
 pub mod format;
 mod home;
+mod keys;
 mod me;
 pub mod navigation;
 pub mod page;
 pub mod parts;
+mod requests;
 mod reset;
 pub mod security;
 mod set_up;
@@ -134,7 +136,8 @@ macro_rules! pages {
     };
 }
 
-use Door::{Everyone, SignedIn};
+use Door::{Account, Everyone, SignedIn};
+use domain::permission::Action::*;
 
 #[rustfmt::skip]
 pages! {
@@ -197,6 +200,12 @@ pages! {
     // Credits.
 
     // Developers.
+    Get  "/a/{id}/keys"                     Account(SeeKeys)         => keys::show;
+    Get  "/a/{id}/keys/new"                 Account(ManageKeys)      => keys::show_new;
+    Post "/a/{id}/keys/new"                 Account(ManageKeys)      => keys::create;
+    Post "/a/{id}/keys/{key}/revoke"        Account(ManageKeys)      => keys::revoke;
+    Get  "/a/{id}/requests"                 Account(SeeRequests)     => requests::show;
+    Get  "/a/{id}/requests/{call}"          Account(SeeRequests)     => requests::one;
 
     // Who is in it, and how it is kept.
 
