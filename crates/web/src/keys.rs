@@ -112,12 +112,17 @@ fn curl(console: &Console, secret: &str) -> Copy {
 /// `GET /a/{id}/keys`.
 pub async fn show(State(console): State<Console>, place: Place) -> Result<Response, Stop> {
     let all = storage::keys::of_account(&mut *console.gateway.db.read().await?, place.account.id).await?;
-    let (revoked, live): (Vec<_>, Vec<_>) = all.into_iter().rev().partition(|(key, _)| key.revoked_at.is_some());
+    let (revoked, live): (Vec<_>, Vec<_>) =
+        all.into_iter().rev().partition(|(key, _)| key.revoked_at.is_some());
     let rows = |keys: Vec<(Key, Option<Moment>)>| -> Vec<Row> {
         keys.iter().map(|(key, used)| Row::of(&place, key, *used)).collect()
     };
     let new_href = place.may(Action::ManageKeys).then(|| place.href("keys/new"));
-    let empty = Empty::new("key", "No keys yet", "A program shows a key with each call. Its secret is shown once, when the key is created.");
+    let empty = Empty::new(
+        "key",
+        "No keys yet",
+        "A program shows a key with each call. Its secret is shown once, when the key is created.",
+    );
     page::draw(&Keys {
         rows: rows(live),
         revoked: rows(revoked),
@@ -165,9 +170,9 @@ impl New {
             kind: typed.cards("kind", "What it does", kinds),
             lasts: typed.choice("lasts", "Works", LASTS),
             subaccounts: may_reach_down.then(|| {
-                typed
-                    .tick("subaccounts", "May act in subaccounts")
-                    .hint("With the header X-Account-Id. Each account it acts in can read of it in its audit log.")
+                typed.tick("subaccounts", "May act in subaccounts").hint(
+                    "With the header X-Account-Id. Each account it acts in can read of it in its audit log.",
+                )
             }),
             everything: typed
                 .tick("everything", "May use every part of the interface")

@@ -53,6 +53,7 @@ mod home;
 mod keys;
 mod me;
 pub mod navigation;
+mod operator;
 pub mod page;
 pub mod parts;
 mod requests;
@@ -210,6 +211,14 @@ pages! {
     // Who is in it, and how it is kept.
 
     // The operator.
+    Get  "/operator"                        Door::Operator           => operator::show;
+    Post "/operator/check"                  Door::Operator           => operator::check;
+    Post "/operator/jobs/{job}/retry"       Door::Operator           => operator::retry;
+    Get  "/operator/trees"                  Door::Operator           => operator::trees::show;
+    Get  "/operator/prices"                 Door::Operator           => operator::prices::show;
+    Get  "/operator/mails"                  Door::Operator           => operator::mails::show;
+    Get  "/operator/mails/{mail}"           Door::Operator           => operator::mails::one;
+    Post "/operator/mails/{mail}/send"      Door::Operator           => operator::mails::send;
 }
 
 /// The console. It answers every path that no other router merged with it has.

@@ -113,10 +113,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
         .next("API keys", place.href("keys")),
     };
     page::draw(&Requests {
-        filters: [
-            asked.choice("part", "Part", PARTS),
-            asked.field("code", "Code").example("900"),
-        ],
+        filters: [asked.choice("part", "Part", PARTS), asked.field("code", "Code").example("900")],
         failed: asked.tick("failed", "Only what failed"),
         is_filtered,
         rows: all.iter().map(row).collect(),
