@@ -14,11 +14,13 @@ use domain::account::{Account, AccountState, effective};
 use domain::actor::Actor;
 use domain::id::AccountId;
 use domain::permission::{self, Action, Verdict};
+use gateway::visits;
+use storage::visits::Visit;
 
 use crate::error::Stop;
 use crate::format::Format;
 use crate::page::Shell;
-use crate::signed_in::{self, Person, Visit};
+use crate::signed_in::{self, Person};
 use crate::{Console, flash, home};
 
 /// Who may come in.
@@ -187,8 +189,12 @@ impl Guard {
         let id = params.iter().find(|(name, _)| *name == "id").and_then(|(_, id)| id.parse().ok());
         let id = AccountId(id.ok_or(Stop::NotThere)?);
         let account = console.gateway.account(id).await?.ok_or(Stop::NotThere)?;
-        let visit = None;
-        let verdict = permission::may(&person.standings, action, &account.path, visit.is_some());
+        let mut verdict = permission::may(&person.standings, action, &account.path, false);
+        let mut visit = None;
+        if matches!(verdict, Verdict::Above(_) | Verdict::StepIn(_)) {
+            visit = visits::current(&console.gateway, person.session.0, id).await?;
+            verdict = permission::may(&person.standings, action, &account.path, visit.is_some());
+        }
         if verdict == Verdict::NotThere {
             return Err(Stop::NotThere);
         }

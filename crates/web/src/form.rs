@@ -139,7 +139,8 @@ impl Typed {
             length_max: 0,
             rows: 4,
             is_required: false,
-            is_first: false,
+            is_first: self.errors.first().is_some_and(|(first, _)| first == name),
+            is_corrected: !self.errors.is_empty(),
             options: Vec::new(),
             list: Vec::new(),
         }
@@ -233,6 +234,13 @@ pub struct Summary {
 
 impl HtmlSafe for Summary {}
 
+impl Summary {
+    /// Whether nothing is wrong.
+    pub fn is_right(&self) -> bool {
+        self.overall.is_none() && self.fields == 0
+    }
+}
+
 /// What a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -278,6 +286,7 @@ pub struct Field {
     rows: usize,
     is_required: bool,
     is_first: bool,
+    is_corrected: bool,
     options: Vec<Choice>,
     list: Vec<String>,
 }
@@ -346,9 +355,9 @@ impl Field {
         self
     }
 
-    /// Where typing begins when the page opens.
+    /// Where typing begins when the page opens; on a form that came back it is the first wrong field.
     pub fn first(mut self) -> Field {
-        self.is_first = true;
+        self.is_first |= !self.is_corrected;
         self
     }
 

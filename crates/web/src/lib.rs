@@ -40,9 +40,11 @@
 //! Deliberately absent: SQL, rules of money, who may do what (`domain::permission`), what a program
 //! reads (`api`).
 
+mod access;
 mod accounts;
 mod agent;
 pub mod assets;
+mod audit;
 pub mod chart;
 pub mod door;
 pub mod error;
@@ -50,8 +52,10 @@ pub mod flash;
 pub mod form;
 pub mod format;
 mod home;
+mod invitation;
 mod keys;
 mod me;
+mod members;
 pub mod navigation;
 mod operator;
 pub mod page;
@@ -60,8 +64,10 @@ mod requests;
 mod reset;
 pub mod security;
 mod set_up;
+mod settings;
 mod sign_in;
 pub mod signed_in;
+mod step_in;
 mod theme;
 pub mod xlsx;
 
@@ -164,6 +170,8 @@ pages! {
     Post "/reset"                           Everyone                 => reset::send;
     Get  "/reset/{token}"                   Everyone                 => reset::show;
     Post "/reset/{token}"                   Everyone                 => reset::choose;
+    Get  "/invitation/{token}"              Everyone                 => invitation::show;
+    Post "/invitation/{token}"              Everyone                 => invitation::accept;
     Get  "/me/address/{token}"              Everyone                 => me::show_address;
     Post "/me/address/{token}"              Everyone                 => me::change_address;
 
@@ -209,6 +217,33 @@ pages! {
     Get  "/a/{id}/requests/{call}"          Account(SeeRequests)     => requests::one;
 
     // Who is in it, and how it is kept.
+    Get  "/a/{id}/step-in"                  Account(SeeAccount)      => step_in::show;
+    Post "/a/{id}/step-in"                  Account(SeeAccount)      => step_in::enter;
+    Post "/a/{id}/step-in/ask"              Account(SeeAccount)      => step_in::ask;
+    Post "/a/{id}/step-in/break-glass"      Account(SeeAccount)      => step_in::break_glass;
+    Post "/a/{id}/step-out"                 Account(SeeAccount)      => step_in::leave;
+    Get  "/a/{id}/members"                  Account(SeeMembers)      => members::show;
+    Post "/a/{id}/members/leave"            Account(SeeAccount)      => members::leave;
+    Post "/a/{id}/members/ownership/accept" Account(SeeAccount)      => members::accept_ownership;
+    Post "/a/{id}/members/ownership/end"    Account(SeeAccount)      => members::end_offer;
+    Get  "/a/{id}/members/invite"           Account(ManageMembers)   => members::invite::show;
+    Post "/a/{id}/members/invite"           Account(ManageMembers)   => members::invite::invite;
+    Post "/a/{id}/members/invitations/{invitation}/resend"  Account(ManageMembers)  => members::invite::resend;
+    Post "/a/{id}/members/invitations/{invitation}/revoke"  Account(ManageMembers)  => members::invite::revoke;
+    Get  "/a/{id}/members/{member}"         Account(ManageMembers)   => members::one::show;
+    Post "/a/{id}/members/{member}"         Account(ManageMembers)   => members::one::change;
+    Post "/a/{id}/members/{member}/remove"  Account(ManageMembers)   => members::one::remove;
+    Post "/a/{id}/members/{member}/offer"   Account(TransferOwnership) => members::offer;
+    Get  "/a/{id}/access"                   Account(SeeVisits)       => access::show;
+    Post "/a/{id}/access"                   Account(ManageAccess)    => access::choose;
+    Post "/a/{id}/access/{question}/grant"  Account(ManageAccess)    => access::grant;
+    Post "/a/{id}/access/{question}/refuse" Account(ManageAccess)    => access::refuse;
+    Post "/a/{id}/access/{question}/withdraw" Account(ManageAccess)  => access::withdraw;
+    Get  "/a/{id}/audit"                    Account(SeeAudit)        => audit::show;
+    Get  "/a/{id}/audit.csv"                Account(SeeAudit)        => audit::export;
+    Get  "/a/{id}/settings"                 Account(SeeSettings)     => settings::show;
+    Post "/a/{id}/settings"                 Account(ManageSettings)  => settings::change;
+    Post "/a/{id}/settings/signing-key"     Account(ManageSettings)  => settings::new_signing_key;
 
     // The operator.
     Get  "/operator"                        Door::Operator           => operator::show;

@@ -281,6 +281,8 @@ impl Shell {
             line.is_current = line.id == place.account.id;
         }
         shell.groups = navigation::of_account(place, uri.path());
+        let zone = place.account.settings.time_zone.as_deref();
+        shell.format.time_zone = time_zone_or(zone, &shell.format.time_zone);
         let mut here = Here::of(place);
         if let Some(visit) = &place.visit {
             let above = console.gateway.account(visit.above).await?;

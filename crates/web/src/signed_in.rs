@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, HeaderValue};
 use domain::actor::Actor;
 use domain::id::AccountId;
 use domain::login::Step;
-use domain::moment::Moment;
 use domain::permission::{self, Action, Verdict};
 use gateway::people::DEVICE_KEPT;
 use gateway::sessions::{self, SignedIn};
@@ -121,17 +120,6 @@ fn address(peer: Option<IpAddr>, headers: &HeaderMap) -> String {
         Some(last) if peer.is_loopback() => last.to_canonical().to_string(),
         _ => peer.to_string(),
     }
-}
-
-/// Being in an account from above.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Visit {
-    /// Its number.
-    pub id: i64,
-    /// The account they come from.
-    pub above: AccountId,
-    /// When they are led out.
-    pub ends_at: Moment,
 }
 
 /// Who is signed in, all the way.

@@ -1,0 +1,277 @@
+//! The audit log of an account: who did what, from where, with what it was before and is now.
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use domain::actor::ActorKind;
+use domain::moment::Moment;
+use gateway::audit::Export;
+use jiff::civil::Date;
+use storage::audit::{Entry, Filter};
+
+use crate::Console;
+use crate::agent::Agent;
+use crate::door::Place;
+use crate::error::Stop;
+use crate::form::{Asked, Field, Typed};
+use crate::format::{Format, Time};
+use crate::page::{self, Shell, encoded};
+use crate::parts::{Empty, Icon, Pager};
+
+/// Entries of a page.
+const PAGE: i64 = 50;
+
+/// What can be chosen: the beginning of an action, and its words.
+const ABOUT: [(&str, &str); 10] = [
+    ("", "Everything"),
+    ("member.", "Members"),
+    ("invitation.", "Invitations"),
+    ("ownership.", "Ownership"),
+    ("visit.", "Visits from above"),
+    ("access.", "Questions for access"),
+    ("key.", "API keys"),
+    ("credits.", "Credits"),
+    ("account.", "The account"),
+    ("settings.", "Settings"),
+];
+
+#[derive(Template)]
+#[template(path = "a/audit.html")]
+struct Audit {
+    shell: Shell,
+    filters: Vec<Field>,
+    from_above: Field,
+    is_filtered: bool,
+    entries: Vec<Shown>,
+    empty: Empty,
+    pager: Pager,
+    href: String,
+    csv_href: String,
+}
+
+/// An entry as it is read.
+struct Shown {
+    at: Time,
+    icon: Icon,
+    actor: String,
+    above: Option<String>,
+    words: String,
+    action: String,
+    subject: String,
+    changes: Vec<ChangeShown>,
+    address: String,
+    agent: String,
+}
+
+/// A field that changed.
+struct ChangeShown {
+    name: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// What was done, in words that follow the one who did it.
+fn words_of(action: &str) -> String {
+    let words = match action {
+        "access.ask" => "asked for access",
+        "access.grant" => "let somebody in",
+        "access.refuse" => "refused access",
+        "access.withdraw" => "withdrew access",
+        "account.activate" => "activated the account",
+        "account.close" => "closed the account",
+        "account.create" => "created the account",
+        "account.reopen" => "reopened the account",
+        "account.suspend" => "suspended the account",
+        "credits.grant" => "granted credits",
+        "credits.transfer" => "moved credits",
+        "invitation.resend" => "mailed an invitation again",
+        "invitation.revoke" => "took an invitation back",
+        "key.act" => "acted with a key from above",
+        "key.create" => "created an API key",
+        "key.revoke" => "revoked an API key",
+        "member.change" => "changed a role",
+        "member.invite" => "invited somebody",
+        "member.join" => "became a member",
+        "member.leave" => "left",
+        "member.remove" => "removed a member",
+        "message.cancel" => "cancelled a message",
+        "ownership.accept" => "became the owner",
+        "ownership.offer" => "offered the ownership",
+        "settings.change" => "changed settings",
+        "visit.begin" => "stepped in",
+        "visit.end" => "stepped out",
+        // New kinds of acts are readable before they have words of their own.
+        other => return other.replace(['.', '_'], " "),
+    };
+    words.to_owned()
+}
+
+fn text_of(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn changes_of(entry: &Entry) -> Vec<ChangeShown> {
+    let read = |text: &Option<String>| -> serde_json::Map<String, serde_json::Value> {
+        text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    };
+    let (before, after) = (read(&entry.before), read(&entry.after));
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    let change = |name: &String| ChangeShown {
+        name: name.replace('_', " "),
+        before: before.get(name).and_then(text_of),
+        after: after.get(name).and_then(text_of),
+    };
+    names.into_iter().map(change).collect()
+}
+
+async fn shown(console: &Console, place: &Place, entry: Entry) -> Result<Shown, Stop> {
+    let icon = match entry.actor.kind {
+        ActorKind::Person => "person",
+        ActorKind::Key => "key",
+        ActorKind::CommandLine => "operator",
+        ActorKind::Rule => "refresh",
+    };
+    let above = match entry.actor.above {
+        Some(id) => {
+            let account = console.gateway.account(id).await?;
+            Some(account.map_or_else(|| id.to_string(), |account| account.name().to_owned()))
+        }
+        None => None,
+    };
+    Ok(Shown {
+        at: place.format().time_exact(entry.at),
+        icon: Icon(icon),
+        changes: changes_of(&entry),
+        above,
+        words: words_of(&entry.action),
+        action: entry.action,
+        subject: entry.subject,
+        actor: entry.actor.name,
+        address: entry.actor.address,
+        agent: if entry.actor.agent.is_empty() { String::new() } else { Agent::of(&entry.actor.agent).words },
+    })
+}
+
+/// The moment a day begins, as a date field gives it.
+fn day(text: &str, format: &Format, later_by: i64) -> Option<Moment> {
+    let date: Date = text.parse().ok()?;
+    let date = date.checked_add(jiff::Span::new().days(later_by)).ok()?;
+    let zoned = date.to_zoned_datetime(format.time_zone.clone()).ok()?;
+    Some(Moment(zoned.timestamp().as_microsecond()))
+}
+
+fn filter(asked: &Typed, format: &Format) -> Filter {
+    let given = |name: &str| Some(asked.text(name)).filter(|text| !text.is_empty()).map(str::to_owned);
+    Filter {
+        from: day(asked.text("from"), format, 0),
+        before: day(asked.text("to"), format, 1),
+        action: given("about"),
+        actor: given("who"),
+        from_above: asked.ticked("above"),
+    }
+}
+
+/// The filters as a query, to be carried on.
+fn query(asked: &Typed) -> String {
+    let pairs = ["from", "to", "about", "who", "above"].map(|name| (name, asked.text(name)));
+    let given = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    given.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
+}
+
+/// `GET /a/{id}/audit`.
+pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
+    let filter = filter(&asked, place.format());
+    let before = asked.text("before").parse().ok();
+    let mut conn = console.gateway.db.read().await?;
+    let mut all = storage::audit::page(&mut conn, place.account.id, &filter, before, PAGE + 1).await?;
+    drop(conn);
+    let has_more = all.len() as i64 > PAGE;
+    all.truncate(PAGE as usize);
+    let (href, query) = (place.href("audit"), query(&asked));
+    let pager = Pager {
+        first: before.map(|_: i64| format!("{href}?{query}")),
+        next: all.last().filter(|_| has_more).map(|entry| format!("{href}?{query}&before={}", entry.id)),
+        ..Pager::default()
+    };
+    let mut entries = Vec::with_capacity(all.len());
+    for entry in all {
+        entries.push(shown(&console, &place, entry).await?);
+    }
+    let is_filtered = filter != Filter::default();
+    let empty = match is_filtered {
+        true => {
+            Empty::new("search", "Nothing fits", "No entry is of that kind, by that person, in that time.")
+                .next("Show everything", &href)
+        }
+        false => Empty::new(
+            "audit",
+            "Nothing has been done yet",
+            "Whatever is changed in this account stands here, by whom and from where. Nobody can change or delete it.",
+        ),
+    };
+    page::draw(&Audit {
+        filters: vec![
+            asked.choice("about", "About", ABOUT),
+            asked.field("who", "Who").of_type("search").example("Name or address"),
+            asked.field("from", "From").of_type("date"),
+            asked.field("to", "To").of_type("date"),
+        ],
+        from_above: asked.tick("above", "Only from above"),
+        is_filtered,
+        entries,
+        empty,
+        pager,
+        csv_href: place.href(&format!("audit.csv?{query}")),
+        href,
+        shell: place.shell("Audit log").wide(),
+    })
+}
+
+/// `GET /a/{id}/audit.csv`: all that fits, read part by part while it is sent.
+pub async fn export(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
+    let filter = filter(&asked, place.format());
+    let log = Export::of(&console.gateway, place.account.id, filter);
+    let parts = futures_util::stream::try_unfold(log, |mut log| async move {
+        let part = log.next().await.inspect_err(|error| tracing::error!(%error, "an export was cut off"))?;
+        Ok::<_, storage::Error>(part.map(|text| (text, log)))
+    });
+    let about = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"audit-{}.csv\"", place.account.id)),
+    ];
+    Ok((about, Body::from_stream(parts)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    #[test]
+    fn days_are_those_of_the_account() {
+        let format = Format {
+            time_zone: TimeZone::get("Europe/Berlin").unwrap(),
+            currency: "EUR".into(),
+            now: Moment(0),
+        };
+        assert_eq!(day("2026-11-27", &format, 0), Some(Moment::from_seconds(1_795_734_000)));
+        assert_eq!(day("2026-11-27", &format, 1), Some(Moment::from_seconds(1_795_820_400)));
+        assert_eq!(day("27.11.2026", &format, 0), None);
+    }
+
+    #[test]
+    fn every_act_has_words() {
+        assert_eq!(words_of("member.invite"), "invited somebody");
+        assert_eq!(words_of("price_list.import"), "price list import");
+    }
+}
