@@ -221,6 +221,7 @@ pub struct Export {
     after: Option<Cursor>,
     begun: bool,
     ended: bool,
+    has_prices: bool,
 }
 
 /// The columns of an export.
@@ -257,10 +258,15 @@ pub async fn export(
     let before = search.before.map_or(now, |before| before.min(now));
     let search = Search { before: Some(before), ..search };
     let (base, after) = (base.clone(), None);
-    Ok(Some(Export { base, whose, search, zone, after, begun: false, ended: false }))
+    Ok(Some(Export { base, whose, search, zone, after, begun: false, ended: false, has_prices: true }))
 }
 
 impl Export {
+    /// Leaves out what messages cost, for those who may not see it.
+    pub fn without_prices(self) -> Export {
+        Export { has_prices: false, ..self }
+    }
+
     /// The next piece; nothing when that was all. Each takes a bounded time and amount of memory, however
     /// many messages there are; a piece may be empty while none fits.
     pub async fn next(&mut self) -> Result<Option<String>> {
@@ -270,7 +276,8 @@ impl Export {
         let mut text = String::new();
         if !self.begun {
             self.begun = true;
-            text = line(COLUMNS.map(str::to_owned));
+            let columns = COLUMNS.into_iter().filter(|column| self.has_prices || *column != "price");
+            text = line(columns.map(str::to_owned));
         }
         let mut conn = self.base.db.read().await?;
         let found = journal::search(&mut conn, &self.whose, &self.search, self.after, EXPORT_PAGE).await?;
@@ -287,7 +294,7 @@ impl Export {
             let timestamp = Timestamp::from_microsecond(moment.0).unwrap_or(Timestamp::UNIX_EPOCH);
             timestamp.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
         };
-        line([
+        let cells = [
             sent.fate.id.to_string(),
             sent.account.to_string(),
             at(sent.fate.created_at),
@@ -304,6 +311,9 @@ impl Export {
             harmless(&sent.label.unwrap_or_default()),
             harmless(&sent.foreign_id.unwrap_or_default()),
             harmless(&sent.connection),
-        ])
+        ];
+        let shown =
+            COLUMNS.into_iter().zip(cells).filter(|(column, _)| self.has_prices || *column != "price");
+        line(shown.map(|(_, cell)| cell))
     }
 }

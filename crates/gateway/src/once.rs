@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::id::KeyId;
+use domain::id::{KeyId, LoginId};
 use domain::moment::Moment;
 use storage::Error;
 use storage::answers::{self, Claim};
@@ -51,7 +51,22 @@ pub enum Begun {
     Interrupted,
 }
 
+/// People's names for things stand beside those of keys, below zero, where no key is.
+fn key_of(login: LoginId) -> KeyId {
+    KeyId(-login.0)
+}
+
+/// The answer to what a person asked for under a name, as long as it is kept.
+pub async fn answer_to(base: &Base, login: LoginId, name: &str) -> Result<Option<String>, Error> {
+    answers::answer(&mut *base.db.read().await?, key_of(login), name).await
+}
+
 impl Once {
+    /// Something a person asks for, by a form that has a name.
+    pub fn of_person(login: LoginId, name: String, content: String) -> Once {
+        Once { key: key_of(login), name, content }
+    }
+
     /// Begins, or waits for whoever began to ask for the same.
     pub async fn begin(&self, base: &Base) -> Result<Begun, Error> {
         let looks = WAIT.as_millis() / PAUSE.as_millis();

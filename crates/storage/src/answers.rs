@@ -5,7 +5,7 @@
 use domain::id::KeyId;
 use domain::moment::Moment;
 
-use crate::db::{Result, Tx, Value};
+use crate::db::{Conn, Result, Tx, Value};
 
 /// What is known of a key of the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,13 @@ pub async fn take_over(tx: &mut Tx, key: KeyId, name: &str, begun: Moment, now: 
 pub async fn keep(tx: &mut Tx, key: KeyId, name: &str, answer: &str) -> Result<()> {
     let sql = "update answers set answer = $3 where key_id = $1 and name = $2";
     tx.execute(sql, &[key.0.into(), name.into(), answer.into()]).await.map(drop)
+}
+
+/// The answer that is kept under a name; nothing while there is none.
+pub async fn answer(conn: &mut Conn, key: KeyId, name: &str) -> Result<Option<String>> {
+    let sql = "select answer from answers where key_id = $1 and name = $2";
+    let row = conn.one(sql, &[key.0.into(), name.into()]).await?;
+    row.map_or(Ok(None), |row| row.opt_text(0))
 }
 
 /// Lets go of a claim: nothing was done.

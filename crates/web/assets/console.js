@@ -7,6 +7,7 @@
 //                          parts that data-into names
 //   data-live="a b"        a part with an id: fetched anew when the events of data-events name a or b
 //   data-events="url"      on any element: the stream of server-sent events of the page
+//   data-again="2"         a part with an id: fetched anew after so many seconds, as long as it asks for it
 //   data-dialog            a link: its page's [data-panel] (else its main part) opens as a dialog
 //   data-copy              a button beside a <code>: copies it
 //   data-chart             a chart: the title of the slot under the pointer is written to [data-readout]
@@ -185,6 +186,10 @@ async function refresh(ids) {
   }
 }
 
+function later(part) {
+  setTimeout(() => { if (part.isConnected) refresh([part.id]); }, Number(part.dataset.again) * 1000);
+}
+
 /* Dialogs, menus, small things. */
 
 async function dialog(link) {
@@ -292,6 +297,8 @@ function count(root, rows) {
 function wake(root) {
   all("[data-copy]", root).forEach((button) => { button.hidden = false; });
   all("input[data-password]", root).forEach(show);
+  if (root.matches?.("[data-again]")) later(root);
+  all("[data-again]", root).forEach(later);
   for (const bar of all("[data-bulk]", root)) {
     const form = bar.closest("form, main");
     count(form, all("[data-row]", form));

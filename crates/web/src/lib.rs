@@ -54,19 +54,24 @@ pub mod format;
 mod home;
 mod invitation;
 mod keys;
+mod link;
 mod me;
 mod members;
+mod messages;
 pub mod navigation;
+mod once;
 mod operator;
 pub mod page;
 pub mod parts;
 mod requests;
 mod reset;
 pub mod security;
+mod send;
 mod set_up;
 mod settings;
 mod sign_in;
 pub mod signed_in;
+mod statistics;
 mod step_in;
 mod theme;
 pub mod xlsx;
@@ -205,6 +210,17 @@ pages! {
     // Subaccounts.
 
     // Messages.
+    Get  "/a/{id}/send"                     Account(SendMessages)    => send::show;
+    Post "/a/{id}/send"                     Account(SendMessages)    => send::act;
+    Post "/a/{id}/send/preview"             Account(SendMessages)    => send::preview;
+    Get  "/a/{id}/send/{sent}"              Account(SendMessages)    => send::result::show;
+    Get  "/a/{id}/messages"                 Account(SeeMessages)     => messages::show;
+    Get  "/a/{id}/messages/export.csv"      Account(SeeMessages)     => messages::export;
+    Get  "/a/{id}/messages/{message}"       Account(SeeMessages)     => messages::one::show;
+    Post "/a/{id}/messages/{message}/cancel" Account(SendMessages)   => messages::one::cancel;
+    Get  "/a/{id}/statistics"               Account(SeeStatistics)   => statistics::show;
+    Get  "/a/{id}/statistics/table.csv"     Account(SeeStatistics)   => statistics::csv;
+    Get  "/a/{id}/statistics/table.xlsx"    Account(SeeStatistics)   => statistics::xlsx;
 
     // Credits.
 
@@ -272,4 +288,49 @@ pub fn router(gateway: Gateway, options: Options) -> Router {
         .method_not_allowed_fallback(error::wrong_method)
         .with_state(console.clone());
     security::around(router, &console)
+}
+
+#[cfg(test)]
+mod tests {
+    use askama::Template;
+
+    use super::*;
+
+    /// Every page, drawn from a sample that holds what people might type.
+    fn samples() -> Vec<(&'static str, String)> {
+        fn drawn(page: impl Template) -> String {
+            page.render().unwrap()
+        }
+        vec![
+            ("send", drawn(send::tests::sample())),
+            ("sent", drawn(send::result::tests::sample())),
+            ("journal", drawn(messages::tests::sample())),
+            ("a message", drawn(messages::one::tests::sample())),
+            ("statistics", drawn(statistics::tests::sample())),
+        ]
+    }
+
+    #[test]
+    fn every_page_is_drawn_whole_and_nothing_typed_is_markup() {
+        for (name, html) in samples() {
+            assert!(html.trim_end().ends_with("</html>"), "{name} ends early");
+            assert_eq!(html.matches("<h1").count(), 1, "{name}: one heading");
+            for typed in ["<script>alert", "<b>K", "<b>@", "<i>", "<Nordlicht>", "<agency>"] {
+                assert!(!html.contains(typed), "{name} holds {typed}");
+            }
+            assert!(!html.contains(" style=\""), "{name}: the policy forbids styles in place");
+            assert!(!html.contains("onclick"), "{name}: the policy forbids script in place");
+        }
+    }
+
+    #[test]
+    fn no_id_stands_twice_on_a_page() {
+        for (name, html) in samples() {
+            let mut ids: Vec<&str> =
+                html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            ids.sort_unstable();
+            let twice: Vec<_> = ids.windows(2).filter(|two| two[0] == two[1]).collect();
+            assert!(twice.is_empty(), "{name}: {twice:?}");
+        }
+    }
 }

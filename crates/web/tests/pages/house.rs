@@ -1,0 +1,234 @@
+//! A console on real books with a tree of accounts, and people who sign in to it as anybody does. Its
+//! clock stands at 2026-01-05 10:11:10 in Berlin.
+
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, header};
+use carriers::simulator;
+use domain::account::{Account, Email};
+use domain::actor::Actor;
+use domain::carrier::IdSpelling;
+use domain::credits::Credits;
+use domain::id::AccountId;
+use domain::member::Role;
+use domain::moment::Moment;
+use domain::phone_number::Country;
+use domain::route::Route;
+use gateway::accounts::{self, NewAccount};
+use gateway::dispatch::Line;
+use gateway::logins::{self, NewLogin};
+use gateway::passwords::Kept;
+use gateway::{Base, Clock, Gateway, Rules, prices};
+use http_body_util::BodyExt;
+use jiff::tz::TimeZone;
+use testing::TestDatabase;
+use tokio::sync::OnceCell;
+use tower::ServiceExt;
+
+/// 2026-01-05 10:11:10 in Berlin.
+pub const NOW: Moment = Moment(1_767_604_270_120_000);
+const PASSWORD: &str = "a long walk by the quiet river";
+
+/// What is kept of the password of everybody, which takes its time to make.
+static KEPT: OnceCell<Kept> = OnceCell::const_new();
+
+/// A main account (100.00), a branch of it (10.00), a team of that branch, and a foreign account.
+pub struct House {
+    pub gateway: Gateway,
+    pub main: Account,
+    pub branch: Account,
+    pub team: Account,
+    pub foreign: Account,
+    router: Router,
+    _database: TestDatabase,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub location: String,
+    pub kind: String,
+    pub body: String,
+}
+
+/// A browser in which somebody is signed in.
+pub struct Browser<'a> {
+    house: &'a House,
+    cookie: String,
+}
+
+impl House {
+    pub async fn new() -> House {
+        House::on(testing::sqlite().await).await
+    }
+
+    pub async fn on(database: TestDatabase) -> House {
+        let rules = Rules {
+            default_country: Country::parse("DE").unwrap(),
+            time_zone: TimeZone::get("Europe/Berlin").unwrap(),
+            currency: "EUR".to_owned(),
+            default_sender: "Branchline".to_owned(),
+            depth_max: 3,
+            public_urls: Vec::new(),
+        };
+        let base = Base::new(database.db.clone(), Clock::standing_at(NOW), rules).await.unwrap();
+        let list = "product,country,network,price\nsms,DE,,0.10\nsms,FR,,0.20\n";
+        prices::import(&base, list.as_bytes(), "standard", false, &Actor::command_line()).await.unwrap();
+        let main = account(&base, "Nordlicht", None, 100).await;
+        let branch = account(&base, "Filiale Köln", Some(main.id), 10).await;
+        let team = account(&base, "Team Ehrenfeld", Some(branch.id), 0).await;
+        let foreign = account(&base, "CANARY-FOREIGN", None, 50).await;
+        let settings =
+            simulator::Settings { report_after: Duration::ZERO, ..simulator::Settings::new("alpha") };
+        let line = Line {
+            name: "alpha".into(),
+            message_ids: IdSpelling::Auto,
+            connect: Box::new(|events| simulator::connect(settings, events)),
+        };
+        let route = Route { carrier: "alpha".to_owned(), countries: Vec::new(), priority: 1 };
+        let gateway = Gateway::start(base, vec![line], vec![route]).await.unwrap();
+        let router = web::router(gateway.clone(), web::Options::default());
+        House { gateway, main, branch, team, foreign, router, _database: database }
+    }
+
+    /// Somebody new with a role in an account, signed in.
+    pub async fn person(&self, account: AccountId, role: Role) -> Browser<'_> {
+        self.person_who(account, role, false).await
+    }
+
+    /// The same, whose role may count in every account below.
+    pub async fn person_who(&self, account: AccountId, role: Role, below: bool) -> Browser<'_> {
+        let kept = KEPT.get_or_init(async || logins::password(PASSWORD, &[], false).await.unwrap()).await;
+        let email = format!("{}-{}-{below}@example.com", role.as_str(), account.0);
+        let email = Email::parse(&email).unwrap();
+        let new = NewLogin {
+            email: &email,
+            name: role.as_str(),
+            language: None,
+            operator: false,
+            password: Some(kept),
+        };
+        let mut tx = self.gateway.db.begin().await.unwrap();
+        let login = logins::create(&mut tx, &new, NOW).await.unwrap();
+        storage::members::insert(&mut tx, account, login.id, role, below, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        self.gateway.refresh().await.unwrap();
+        let form = [("email", email.as_str()), ("password", PASSWORD)];
+        let request =
+            Request::post("/sign-in").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let response =
+            self.router.clone().oneshot(request.body(Body::from(encoded(&form))).unwrap()).await.unwrap();
+        assert_eq!(response.status().as_u16(), 303, "nobody came in");
+        let held = response.headers().get_all(header::SET_COOKIE).into_iter();
+        let held = held.filter_map(|set| set.to_str().ok()?.split(';').next());
+        Browser { house: self, cookie: held.collect::<Vec<_>>().join("; ") }
+    }
+
+    /// What an account holds.
+    pub async fn balance(&self, account: AccountId) -> i64 {
+        let mut conn = self.gateway.db.read().await.unwrap();
+        storage::ledger::balance(&mut conn, account).await.unwrap().0.0
+    }
+
+    /// The books are in order.
+    pub async fn sound(&self) {
+        let mut snapshot = self.gateway.db.snapshot().await.unwrap();
+        let report = storage::check::check(&mut snapshot).await.unwrap();
+        snapshot.end().await.unwrap();
+        assert!(report.ok, "{:#?}", report.broken);
+    }
+}
+
+async fn account(base: &Base, name: &str, parent: Option<AccountId>, credits: i64) -> Account {
+    let address = name.to_lowercase().replace(' ', "-");
+    let new = NewAccount {
+        company: Some(name.to_owned()),
+        owner: "Erika Muster".to_owned(),
+        email: Email::parse(&format!("{address}@example.com")).unwrap(),
+        parent,
+        credits: Credits(credits * 1_000_000),
+    };
+    accounts::create(base, &new, &Actor::command_line()).await.unwrap()
+}
+
+impl Browser<'_> {
+    pub async fn get(&self, path: impl AsRef<str>) -> Answer {
+        self.asked(Request::get(path.as_ref()), Body::empty()).await
+    }
+
+    pub async fn post(&self, path: impl AsRef<str>, form: &[(&str, &str)]) -> Answer {
+        let request =
+            Request::post(path.as_ref()).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.asked(request, Body::from(encoded(form))).await
+    }
+
+    /// Gives a file to a form.
+    pub async fn upload(&self, path: impl AsRef<str>, file: &str) -> Answer {
+        let body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n{file}\r\n--edge--\r\n"
+        );
+        let kind = "multipart/form-data; boundary=edge";
+        let request = Request::post(path.as_ref()).header(header::CONTENT_TYPE, kind);
+        self.asked(request, Body::from(body)).await
+    }
+
+    async fn asked(&self, request: axum::http::request::Builder, body: Body) -> Answer {
+        let request = request.header(header::COOKIE, &self.cookie).body(body).unwrap();
+        let response = self.house.router.clone().oneshot(request).await.unwrap();
+        let text =
+            |name| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        let (status, location, kind) =
+            (response.status().as_u16(), text(header::LOCATION), text(header::CONTENT_TYPE));
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        Answer { status, location, kind, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+}
+
+impl Answer {
+    /// Whether the page holds a text.
+    pub fn has(&self, text: &str) -> bool {
+        self.body.contains(text)
+    }
+
+    /// The unseen name a form of the page brings along.
+    pub fn once(&self) -> String {
+        self.value_of("once")
+    }
+
+    /// What an unseen field of the page holds.
+    pub fn value_of(&self, name: &str) -> String {
+        let (_, rest) = self.body.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    /// Asserts that all these texts stand there, and none of those.
+    #[track_caller]
+    pub fn shows(&self, these: &[&str], not_those: &[&str]) {
+        assert_eq!(self.status, 200, "{}", self.body);
+        for text in these {
+            assert!(self.has(text), "{text} is missing in {}", self.body);
+        }
+        for text in not_those {
+            assert!(!self.has(text), "{text} stands in {}", self.body);
+        }
+    }
+}
+
+fn encoded(form: &[(&str, &str)]) -> String {
+    let pairs = form.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,7 @@
+//! Pages by HTTP, on real books: what stands on them for whom, and what their forms do. One file a
+//! group of pages, named as their address.
+
+mod house;
+mod messages;
+mod send;
+mod statistics;
