@@ -154,7 +154,9 @@ async function preview(form) {
   const body = options.body ?? new URLSearchParams(new FormData(form));
   try {
     const found = await page(form.dataset.preview, { method: "POST", body, signal: stop.signal });
-    put((form.dataset.into ?? "preview").split(/\s+/), found.document);
+    // What says the same stays, so that no button is taken away under a pointer that is about to press it.
+    const isOther = (id) => !document.getElementById(id)?.isEqualNode(found.document.getElementById(id));
+    put((form.dataset.into ?? "preview").split(/\s+/).filter(isOther), found.document);
   } catch {
     // The page that follows says it all again.
   }

@@ -161,7 +161,7 @@ impl Choice {
             one,
             has_below,
             accounts: Vec::new(),
-            label: if asked.ticked("no_label") { Some(String::new()) } else { given("label") },
+            label: given("label").or_else(|| asked.ticked("no_label").then(String::new)),
             country: given("country").and_then(|code| Some(Country::parse(&code)?.as_str().to_owned())),
             sender: given("sender"),
             own: place.href("statistics"),
