@@ -3,7 +3,6 @@
 
 mod behind;
 mod choice;
-mod workbook;
 
 use askama::Template;
 use axum::extract::State;
@@ -12,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use gateway::sheet::{Kind as Held, Sheet};
 use gateway::statistics::{self, Counts, Dimension, Key, Report};
 
-use crate::Console;
 use crate::chart::{Chart, Kind, Series, Slot, Unit};
 use crate::door::Place;
 use crate::error::Stop;
@@ -22,6 +20,7 @@ use crate::messages::country_name;
 use crate::page::{self, Shell};
 use crate::parts::{Empty, Figure};
 use crate::send::{Offered, sees_money};
+use crate::{Console, xlsx};
 use behind::Behind;
 pub(crate) use choice::{Choice, Measure};
 
@@ -126,13 +125,20 @@ pub async fn csv(State(console): State<Console>, place: Place, asked: Asked) -> 
 /// `GET /a/{id}/statistics/table.xlsx`: the table for spreadsheets.
 pub async fn xlsx(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
     let (sheet, name) = file(&console, &place, &asked).await?;
-    let work = tokio::task::spawn_blocking(move || workbook::of(&sheet));
+    let work = tokio::task::spawn_blocking(move || xlsx::workbook(&sheet, "Statistics", title));
     let octets = work.await.map_err(|_| Stop::Broken)?.map_err(|error| {
         tracing::error!(%error, "a spreadsheet could not be written");
         Stop::Broken
     })?;
     let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
     Ok(attached(kind, &format!("{name}.xlsx"), octets))
+}
+
+/// The head of a column, for people: `cost_per_delivered` is `Cost per delivered`.
+fn title(name: &str) -> String {
+    let words = name.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
 
 fn attached(kind: &str, name: &str, octets: Vec<u8>) -> Response {
