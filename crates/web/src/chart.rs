@@ -284,7 +284,7 @@ impl Chart {
         let mut shapes = Vec::new();
         match self.kind {
             Kind::Bars => {
-                let (bar, mut below) = (width * 0.72, 0_i64);
+                let (bar, mut below) = ((width * 0.72).min(36.0), 0_i64);
                 for series in (0..self.series.len()).filter(|s| self.value(*s, slot) > 0) {
                     let (from, to) = (y(below), y(below.saturating_add(self.value(series, slot))));
                     below = below.saturating_add(self.value(series, slot));
