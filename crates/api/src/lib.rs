@@ -141,7 +141,7 @@ impl std::ops::Deref for Api {
 /// The URLs of this door. Other doors may be merged into it; what is under none of them is theirs
 /// to answer, or [`serve`]'s.
 pub fn router(gateway: Gateway, options: Options) -> Router {
-    let (v1, rows_v1, openapi) = v1::routes(&address(&gateway));
+    let (v1, rows_v1, openapi) = v1::routes();
     let table = v1::docs(wire(Table::default()), &openapi);
     let mut rows = HashMap::new();
     for row in table.rows.into_iter().chain(rows_v1) {
@@ -178,7 +178,7 @@ fn address(gateway: &Gateway) -> String {
 
 /// Every route of this door with what a caller needs there.
 pub fn table() -> Vec<Row> {
-    let (_, mut rows, openapi) = v1::routes("");
+    let (_, mut rows, openapi) = v1::routes();
     rows.extend(v1::docs(wire(Table::default()), &openapi).rows);
     rows
 }

@@ -56,6 +56,17 @@ pub struct NewAutomaticTransfer {
     month_max: Option<Amount>,
 }
 
+impl From<&NewAutomaticTransfer> for AutoTransfer {
+    fn from(new: &NewAutomaticTransfer) -> AutoTransfer {
+        AutoTransfer {
+            threshold: new.threshold.0,
+            amount: new.amount.0,
+            day_max: new.day_max.map(|max| max.0),
+            month_max: new.month_max.map(|max| max.0),
+        }
+    }
+}
+
 /// Read the automatic transfer
 ///
 /// The rule by which credit comes to an account from the one above it.
@@ -98,12 +109,7 @@ pub async fn set(
     if !new.amount.0.is_positive() {
         return Err(Problem::field("amount", format!("it is {}; it must be above zero", new.amount.0)));
     }
-    let rule = AutoTransfer {
-        threshold: new.threshold.0,
-        amount: new.amount.0,
-        day_max: new.day_max.map(|max| max.0),
-        month_max: new.month_max.map(|max| max.0),
-    };
+    let rule = AutoTransfer::from(&new);
     let actor = asked.actor_for(&account);
     credits::set_auto_transfer(asked.gateway(), account.id, rule, &actor).await.map_err(refused)?;
     Ok(Json(AutomaticTransfer::of(rule, asked.currency())))

@@ -198,7 +198,8 @@ fn check_signature(api: &Api, signed: &Signed<'_>, key: &Key, account: &Account)
         .map_err(|refused| Problem::new(Kind::SignatureRefused, refused))
 }
 
-fn has_scope(key: &Key, scope: Scope) -> Result<(), Problem> {
+/// Whether a key has a scope.
+pub fn has_scope(key: &Key, scope: Scope) -> Result<(), Problem> {
     if key.scopes.has(scope) {
         return Ok(());
     }

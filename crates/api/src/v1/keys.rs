@@ -69,6 +69,7 @@ impl Key {
 #[derive(Serialize, ToSchema)]
 pub struct KeyWithSecret {
     /// The secret. It is shown this once: nobody can read it again, so keep it now.
+    #[serde(rename = "key")]
     #[schema(example = "bl_live_aB3dEf...")]
     secret: String,
     /// All else about it.

@@ -2,14 +2,15 @@
 
 use axum::Json;
 use domain::account::AccountState;
-use gateway::accounts::{self, CloseError, StateError, When};
-use serde::Deserialize;
+use domain::id::AccountId;
+use gateway::accounts::{self, Blocker, CloseError, StateError, When};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::accounts::Account;
 use super::asked::Asked;
 use super::problem::{Kind, Problem};
-use super::values::{Body, Named};
+use super::values::{Amount, Body, Named, Time};
 
 /// Why.
 #[derive(Deserialize, ToSchema)]
@@ -158,6 +159,117 @@ pub async fn close(
     let closed = accounts::close(asked.gateway(), account.id, when, &closing.reason, &actor).await;
     closed.map_err(not_closed)?;
     Ok(Json(Account::now(&asked, account.id).await?))
+}
+
+/// What closing an account would do now.
+#[derive(Serialize, ToSchema)]
+pub struct ClosingPreview {
+    /// Whether nothing keeps it from being closed.
+    possible: bool,
+    /// What keeps it open.
+    blockers: Vec<ClosingBlocker>,
+    /// Credit that goes back to the accounts above that have handed it down, the nearest first.
+    back: Vec<CreditBack>,
+    /// Credit of its own, which goes back to whoever paid it. While there is some, it cannot be closed at
+    /// once.
+    own_credit: Amount,
+    /// Free credit, which ends.
+    free_credit: Amount,
+    /// The installation's currency (ISO 4217).
+    #[schema(example = "EUR")]
+    currency: String,
+    /// How many members lose access.
+    #[schema(example = 2)]
+    members: usize,
+    /// How many invitations are taken back.
+    #[schema(example = 0)]
+    invitations: usize,
+    /// How many API keys stop working.
+    #[schema(example = 1)]
+    keys: usize,
+    /// Whether an automatic transfer to it ends.
+    automatic_transfer_ends: bool,
+    /// Until when it could be reopened.
+    final_at: Time,
+}
+
+/// Something that keeps an account open.
+#[derive(Serialize, ToSchema)]
+pub struct ClosingBlocker {
+    /// The code that closing it would be refused with: `has_children`, `messages_under_way` or
+    /// `balance_not_settled`.
+    #[schema(example = "has_children")]
+    code: &'static str,
+    /// What to do about it.
+    #[schema(example = "2 accounts below it are open; close them first")]
+    detail: String,
+}
+
+/// Credit that goes back to an account above.
+#[derive(Serialize, ToSchema)]
+pub struct CreditBack {
+    /// The account; null where that is out of sight.
+    #[schema(example = 1900001)]
+    account: Option<i64>,
+    /// How much.
+    amount: Amount,
+}
+
+impl ClosingBlocker {
+    fn of(blocker: &Blocker) -> ClosingBlocker {
+        let (kind, detail) = match blocker {
+            Blocker::Children { count, .. } => {
+                (Kind::HasChildren, format!("accounts below it are open ({count}); close them first"))
+            }
+            Blocker::Messages { scheduled, under_way, refunds } => (
+                Kind::MessagesUnderWay,
+                format!(
+                    "{scheduled} messages are scheduled, {under_way} under way, and {refunds} refunds wait; cancel the \
+                     scheduled ones and wait for the others"
+                ),
+            ),
+            Blocker::Owes(owed) => {
+                (Kind::BalanceNotSettled, format!("it owes {owed}; balance its wallet before closing it"))
+            }
+        };
+        ClosingBlocker { code: kind.code(), detail }
+    }
+}
+
+/// Preview closing an account
+///
+/// What closing an account would do now: where its credit goes, who and what loses access, and what keeps
+/// it open. Nothing changes.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{account}/close",
+    operation_id = "previewClosing",
+    tag = "Accounts",
+    params(("account" = i64, Path, description = "An account below the one that is acted in.", minimum = 1)),
+    responses((status = 200, description = "What would happen.", body = ClosingPreview))
+)]
+pub async fn preview(asked: Asked, Named(id): Named<i64>) -> Result<Json<ClosingPreview>, Problem> {
+    let account = asked.below(id).await?;
+    let preview = accounts::close_preview(asked.gateway(), account.id).await.map_err(not_closed)?;
+    let in_sight =
+        |id: AccountId| (id == asked.account.id || !asked.account.path.contains(&id)).then_some(id.0);
+    Ok(Json(ClosingPreview {
+        possible: preview.blockers.is_empty(),
+        blockers: preview.blockers.iter().map(ClosingBlocker::of).collect(),
+        back: preview
+            .back
+            .iter()
+            .map(|back| CreditBack { account: in_sight(back.to), amount: Amount(back.amount) })
+            .collect(),
+        own_credit: Amount(preview.own),
+        free_credit: Amount(preview.free),
+        currency: asked.currency(),
+        members: preview.members.len(),
+        invitations: preview.invitations.len(),
+        keys: preview.keys.len(),
+        automatic_transfer_ends: preview.auto_transfer,
+        final_at: Time(preview.final_at),
+    }))
 }
 
 /// Why an account is not closed.

@@ -4,6 +4,7 @@
 //!
 //! A use case is one function of the gateway, and the console calls the same.
 
+mod access;
 mod accounts;
 mod asked;
 mod audit;
@@ -12,13 +13,19 @@ mod balance;
 mod cursor;
 mod docs;
 mod gate;
+mod invitations;
 mod keys;
 mod lifecycle;
 mod me;
+mod members;
+mod messages;
 mod once;
 mod openapi;
 mod prices;
 mod problem;
+mod settings;
+mod statement;
+mod statistics;
 mod transfers;
 mod values;
 
@@ -38,19 +45,23 @@ use problem::Kind;
 pub(crate) use docs::docs;
 
 /// Every route with what a caller needs there, and what can go wrong besides what can everywhere.
-pub(crate) fn routes(address: &str) -> (Router<Api>, Vec<Row>, OpenApi) {
+pub(crate) fn routes() -> (Router<Api>, Vec<Row>, OpenApi) {
     use Kind::*;
     let right = Needs::Right;
     #[rustfmt::skip]
     let described = Described::default()
         .on(routes!(me::read), Needs::Key, &[])
-        .on(routes!(accounts::create), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[EmailInUse, SubaccountLimitReached])
+        .on(routes!(accounts::list), right(Scope::AccountsRead, Action::SeeSubaccounts), &[])
+        .on(routes!(accounts::create), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[EmailInUse, SubaccountLimitReached, InsufficientFunds, WrongState, LimitExceeded])
         .on(routes!(accounts::read), right(Scope::AccountsRead, Action::SeeSubaccounts), &[])
+        .on(routes!(accounts::change), right(Scope::AccountsWrite, Action::ManageSettings), &[AccountClosed])
         .on(routes!(lifecycle::suspend), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[WrongState, AccountClosed])
         .on(routes!(lifecycle::activate), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[WrongState, AccountClosed])
         .on(routes!(lifecycle::close), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[HasChildren, MessagesUnderWay, BalanceNotSettled, AccountClosed])
+        .on(routes!(lifecycle::preview), right(Scope::AccountsRead, Action::SeeSubaccounts), &[AccountClosed])
         .on(routes!(lifecycle::reopen), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[WrongState, AccountClosed])
         .on(routes!(balance::read), right(Scope::CreditsRead, Action::SeeBalance), &[])
+        .on(routes!(statement::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(transfers::list), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(transfers::create), right(Scope::CreditsWrite, Action::MoveCredits), &[InsufficientFunds, TransferNotAllowed, AccountClosed])
         .on(routes!(transfers::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
@@ -59,12 +70,28 @@ pub(crate) fn routes(address: &str) -> (Router<Api>, Vec<Row>, OpenApi) {
         .on(routes!(automatic::remove), right(Scope::CreditsWrite, Action::MoveCredits), &[AccountClosed])
         .on(routes!(prices::read), right(Scope::PricesRead, Action::SeePrices), &[])
         .on(routes!(prices::read_below), right(Scope::PricesRead, Action::SeePrices), &[])
+        .on(routes!(members::list), right(Scope::MembersRead, Action::SeeMembers), &[])
+        .on(routes!(members::read), right(Scope::MembersRead, Action::SeeMembers), &[])
+        .on(routes!(members::change), right(Scope::MembersWrite, Action::ManageMembers), &[WrongState, AccountClosed])
+        .on(routes!(members::remove), right(Scope::MembersWrite, Action::ManageMembers), &[WrongState, AccountClosed])
+        .on(routes!(invitations::list), right(Scope::MembersRead, Action::SeeMembers), &[])
+        .on(routes!(invitations::create), right(Scope::MembersWrite, Action::ManageMembers), &[EmailInUse, WrongState, LimitExceeded])
+        .on(routes!(invitations::read), right(Scope::MembersRead, Action::SeeMembers), &[])
+        .on(routes!(invitations::resend), right(Scope::MembersWrite, Action::ManageMembers), &[WrongState, LimitExceeded])
+        .on(routes!(invitations::revoke), right(Scope::MembersWrite, Action::ManageMembers), &[])
         .on(routes!(keys::list), right(Scope::KeysRead, Action::SeeKeys), &[])
         .on(routes!(keys::create), right(Scope::KeysWrite, Action::ManageKeys), &[WrongState])
         .on(routes!(keys::read), right(Scope::KeysRead, Action::SeeKeys), &[])
         .on(routes!(keys::revoke), right(Scope::KeysWrite, Action::ManageKeys), &[])
+        .on(routes!(settings::read), right(Scope::SettingsRead, Action::SeeSettings), &[])
+        .on(routes!(settings::change), right(Scope::SettingsWrite, Action::ManageSettings), &[AccountClosed])
+        .on(routes!(messages::list), right(Scope::MessagesRead, Action::SeeMessages), &[])
+        .on(routes!(messages::read), right(Scope::MessagesRead, Action::SeeMessages), &[])
+        .on(routes!(statistics::read), right(Scope::StatisticsRead, Action::SeeStatistics), &[])
+        .on(routes!(access::visits), right(Scope::AccessRead, Action::SeeVisits), &[])
+        .on(routes!(access::grants), right(Scope::AccessRead, Action::SeeVisits), &[])
         .on(routes!(audit::read), right(Scope::AuditRead, Action::SeeAudit), &[]);
-    described.finish(address)
+    described.finish()
 }
 
 /// The finished router of `/v1`.

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Router;
 use axum::http::Method;
+use domain::permission::Below;
 use serde_json::json;
-use utoipa::openapi::external_docs::ExternalDocs;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::info::{ContactBuilder, InfoBuilder, LicenseBuilder};
+use utoipa::openapi::info::InfoBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{
@@ -75,9 +75,8 @@ impl Described {
     }
 
     /// The router, its rows, and the finished description.
-    pub fn finish(self, address: &str) -> (Router<Api>, Vec<Row>, OpenApi) {
+    pub fn finish(self) -> (Router<Api>, Vec<Row>, OpenApi) {
         let (router, mut openapi) = self.router.split_for_parts();
-        openapi.external_docs = Some(ExternalDocs::new(format!("{address}{}", super::problem::EXPLAINED_AT)));
         for row in &self.rows {
             let Some(item) = openapi.paths.paths.get_mut(&row.path) else { continue };
             let problems = self.problems.get(&(row.method.to_string(), row.path.clone()));
@@ -112,13 +111,7 @@ fn operation_of<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut O
 }
 
 fn begun() -> OpenApi {
-    let info = InfoBuilder::new()
-        .title("Branchline")
-        .version("1")
-        .description(Some(INTRODUCTION))
-        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
-        .contact(Some(ContactBuilder::new().name(Some("The operator of this installation")).build()))
-        .build();
+    let info = InfoBuilder::new().title("Branchline").version("1").description(Some(INTRODUCTION)).build();
     let mut components = Components::new();
     components.schemas.insert("Problem".to_owned(), ProblemSchema::schema());
     components.schemas.insert("FieldError".to_owned(), FieldError::schema());
@@ -206,8 +199,9 @@ fn common(row: &Row, has_body: bool) -> Vec<Kind> {
         Kind::Fault,
         Kind::Busy,
     ];
-    if let Needs::Right(..) = row.needs {
+    if let Needs::Right(_, action) = row.needs {
         kinds.extend([Kind::ScopeMissing, Kind::PermissionMissing]);
+        kinds.extend((action.below() == Below::SteppedIn).then_some(Kind::AccessNotGranted));
     }
     kinds.push(Kind::SubaccountAccessMissing);
     if row.changes() {

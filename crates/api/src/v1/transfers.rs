@@ -135,6 +135,9 @@ pub async fn list(asked: Asked, Asking(which): Asking<Which>) -> Result<Json<Pag
     let limit = limit(which.limit)?;
     let before =
         cursor::read(&asked, which.cursor.as_deref())?.and_then(|at| at.parse().ok()).map(TransferId);
+    if let Some(id) = which.with.filter(|id| *id < 1) {
+        return Err(Problem::field("with", format!("it is {id}; it is the number of an account")));
+    }
     let filter = Filter {
         with: which.with.map(AccountId),
         out: which.direction.map(|direction| direction == Direction::Out),

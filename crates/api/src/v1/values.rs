@@ -112,6 +112,13 @@ impl ToSchema for Time {
     }
 }
 
+/// Reads a field that is there, also one that is null: what is absent is something else.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T: ToSchema> {

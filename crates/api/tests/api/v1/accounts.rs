@@ -1,5 +1,6 @@
 //! `/v1/accounts`.
 
+use domain::key::{Scope, Scopes};
 use serde_json::json;
 
 use crate::house::House;
@@ -117,6 +118,14 @@ async fn an_account_is_closed_when_nothing_keeps_it_open_and_reopened() {
         let (house, key) = (&house, &key);
         async move { house.posted(key, format!("/v1/accounts/{id}/close"), &body).await }
     };
+    let preview = house.got(&key, format!("/v1/accounts/{}/close", child.id)).await;
+    assert_eq!(
+        (&preview["possible"], &preview["blockers"][0]["code"]),
+        (&json!(false), &json!("has_children"))
+    );
+    let preview = house.got(&key, format!("/v1/accounts/{}/close", grandchild.id)).await;
+    assert_eq!((&preview["possible"], &preview["own_credit"]), (&json!(true), &json!("7.00")));
+    assert_eq!(preview["final_at"], "2026-02-04T09:11:10.12Z");
     let kept = close(child.id, false).await.problem(409, "has_children");
     assert_eq!(kept["accounts"], json!([grandchild.id.0]));
     assert_eq!(close(grandchild.id, true).await.problem(409, "balance_not_settled")["own_credit"], "7.00");
@@ -139,4 +148,79 @@ async fn an_account_is_closed_when_nothing_keeps_it_open_and_reopened() {
     close(child.id, true).await;
     let report = storage::check::check(&mut *house.gateway.db.read().await.unwrap()).await.unwrap();
     assert!(report.broken.is_empty(), "{:?}", report.broken);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_below_are_searched_sorted_and_paged() {
+    let house = House::new().await;
+    let key = house.key(house.main.id, |_| {}).await;
+    for (name, credits) in [("Aachen", 3), ("Berlin", 1), ("Celle", 2)] {
+        house.account(name, Some(house.main.id), credits).await;
+    }
+    let berlin = house.got(&key, "/v1/accounts?search=BERL").await;
+    assert_eq!((&berlin["total"], &berlin["items"][0]["company"]), (&json!(1), &json!("Berlin")));
+    let below = domain::id::AccountId(berlin["items"][0]["id"].as_i64().unwrap());
+    house.account("Mitte", Some(below), 0).await;
+    let names = |list: serde_json::Value| -> Vec<String> {
+        list["items"].as_array().unwrap().iter().map(|a| a["company"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(house.got(&key, "/v1/accounts").await), ["Aachen", "Berlin", "Celle"]);
+    assert_eq!(names(house.got(&key, "/v1/accounts?sort=-balance").await), ["Aachen", "Celle", "Berlin"]);
+    assert_eq!(
+        names(house.got(&key, "/v1/accounts?all_below=true").await),
+        ["Aachen", "Berlin", "Celle", "Mitte"]
+    );
+    assert_eq!(names(house.got(&key, "/v1/accounts?state=suspended").await), [""; 0]);
+    let first = house.got(&key, "/v1/accounts?limit=2&sort=-name").await;
+    let next = format!("/v1/accounts?limit=2&sort=-name&cursor={}", first["next_cursor"].as_str().unwrap());
+    assert_eq!(
+        (names(first), names(house.got(&key, next).await)),
+        (vec!["Celle".to_owned(), "Berlin".to_owned()], vec!["Aachen".to_owned()])
+    );
+    for (query, name) in [("sort=size", "sort"), ("state=x", "state"), ("low=yes", "low")] {
+        house.v1(&key, "GET", format!("/v1/accounts?{query}")).send().await.wrong_field(name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_begins_with_a_preset_credit_and_an_invitation_in_one_step() {
+    let house = House::new().await;
+    let key = house.key(house.main.id, |_| {}).await;
+    let new = json!({
+        "company": "Branch", "owner": "Erika Muster", "email": "branch@muster.example", "preset": "branch",
+        "credits": "20", "automatic_transfer": { "threshold": "5", "amount": "20" }, "invite_owner": true, "language": "de",
+    });
+    let made = house.posted(&key, "/v1/accounts", &new).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let made = made.json();
+    assert_eq!(
+        (&made["preset"], &made["access"], &made["balance"]["wallet"]),
+        (&json!("branch"), &json!("open"), &json!("20.00"))
+    );
+    assert_eq!(made["automatic_transfer"]["amount"], "20.00");
+    let mut conn = house.gateway.db.read().await.unwrap();
+    let mails = "select count(*) from mails where recipient = 'branch@muster.example'";
+    assert_eq!(conn.number(mails, &[]).await.unwrap(), 1);
+    drop(conn);
+    // Neither more than there is, nor by a key that may not.
+    let other = |change: serde_json::Value| {
+        let mut new = json!({ "owner": "Erika Muster", "email": "other@muster.example" });
+        for (name, value) in change.as_object().unwrap() {
+            new[name] = value.clone();
+        }
+        new
+    };
+    house
+        .posted(&key, "/v1/accounts", &other(json!({ "credits": "80.01" })))
+        .await
+        .problem(402, "insufficient_funds");
+    house.posted(&key, "/v1/accounts", &other(json!({ "language": "tlh" }))).await.wrong_field("language");
+    house.posted(&key, "/v1/accounts", &other(json!({ "preset": "galaxy" }))).await.wrong_field("preset");
+    let only = house.key(house.main.id, |new| new.scopes = Scopes::of([Scope::AccountsWrite])).await;
+    let asked = house.posted(&only, "/v1/accounts", &other(json!({ "credits": "1" }))).await;
+    assert_eq!(asked.problem(403, "scope_missing")["scope"], "credits:write");
+    let asked = house.posted(&only, "/v1/accounts", &other(json!({ "invite_owner": true }))).await;
+    assert_eq!(asked.problem(403, "scope_missing")["scope"], "members:write");
+    let customer = house.posted(&only, "/v1/accounts", &other(json!({ "preset": "customer" }))).await.json();
+    assert_eq!(customer["access"], "ask");
 }

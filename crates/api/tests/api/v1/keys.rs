@@ -13,7 +13,7 @@ async fn a_key_is_shown_once_listed_without_its_secret_and_revoked() {
     let new = json!({ "label": "shop", "scopes": ["sms", "credits:read"], "expires_at": "2026-12-31T00:00:00+01:00" });
     let made = house.posted(&key, "/v1/keys", &new).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    let secret = made.json()["secret"].as_str().unwrap().to_owned();
+    let secret = made.json()["key"].as_str().unwrap().to_owned();
     assert!(gateway::keys::is_secret(&secret));
     let at = made.header("location").unwrap().to_owned();
     let shown = house.got(&key, &at).await;

@@ -6,7 +6,9 @@ mod credits;
 mod docs;
 mod keys;
 mod lists;
+mod messages;
 mod once;
+mod people;
 mod permissions;
 
 use serde_json::{Value, json};
