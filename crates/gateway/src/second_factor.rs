@@ -12,7 +12,7 @@ use domain::moment::Moment;
 use rand::RngExt as _;
 use storage::logins;
 use storage::tokens::{self, Kind, Token};
-use storage::{Error, Tx, passkeys, sessions};
+use storage::{Error, Tx, devices, passkeys, sessions};
 use totp_rs::{Builder, Secret, Totp};
 
 use crate::again::{again, busy};
@@ -242,6 +242,7 @@ pub async fn reset(base: &Base, login: LoginId) -> Result<(), Error> {
         let mut tx = base.db.begin().await?;
         let Some(login) = logins::hold(&mut tx, login).await? else { return Ok(()) };
         logins::set_recovery_codes(&mut tx, login.id, &[]).await?;
+        devices::forget_all(&mut tx, login.id).await?;
         tell(&mut tx, base, &login, Factor::Reset, &Client::default(), now).await?;
         passkeys::delete_all(&mut tx, login.id).await?;
         logins::unset_totp(&mut tx, login.id).await?;

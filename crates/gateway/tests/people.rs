@@ -112,9 +112,9 @@ async fn strangers_who_guess_do_not_lock_out_whoever_was_here_before() {
         person(&base, "eva@example.com").await;
         let entered = sign_in::with_password(&base, "Eva@Example.com ", PASSWORD, &HOME).await.unwrap();
         let device = entered.device.unwrap();
-        // A thousand addresses guess for a day, as often as they are let.
+        // Ever new addresses guess for hours, as often as they are let.
         let (mut tried, mut host) = (0, 0);
-        while base.clock.now() < NOW.after(Duration::from_secs(86_400)) {
+        while base.clock.now() < NOW.after(Duration::from_secs(6 * 3600)) {
             host += 1;
             let address = format!("198.51.{}.{}", host / 250, host % 250);
             let stranger = Client { address: &address, ..Client::default() };
@@ -507,6 +507,7 @@ async fn a_new_password_does_not_skip_the_second_factor_and_a_link_ends_after_ha
         assert!(matches!(refused, Err(ResetError::Ended)));
         // For whoever lost it, the operator takes the second factor away.
         second_factor::reset(&base, eva).await.unwrap();
+        assert_eq!(count(&base.db, "select count(*) from devices").await, 0);
         assert_eq!(try_in(&base, "eva@example.com", NEW_PASSWORD, &HOME).await.unwrap().step, Step::SignedIn);
     }
 }
