@@ -97,6 +97,9 @@ pub enum Side {
     Above,
 }
 
+/// What a sentence holds, or what stands below it, by its name in the language files.
+type Values = Vec<(&'static str, String)>;
+
 /// A mail. Secrets are what stands at the end of a link's path.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the values are named as what they are")]
@@ -218,7 +221,7 @@ impl<'a> Message<'a> {
     }
 
     /// The values its sentences hold, and the facts below them.
-    fn values(&self, words: &Words<'_>) -> (Vec<(&'static str, String)>, Vec<(&'static str, String)>) {
+    fn values(&self, words: &Words<'_>) -> (Values, Values) {
         let doing = |doing: &Doing<'_>| {
             let facts = [
                 ("fact-when", words.moment(doing.at)),
