@@ -72,6 +72,7 @@ pub async fn transfer_many(
     actor: &Actor,
 ) -> Result<Vec<(AccountId, Result<Done, TransferError>)>, ManyError> {
     each_once(many.to.iter().map(|(id, _)| *id))?;
+    short(many.idempotency_key.as_deref())?;
     if let Some(key) = &many.idempotency_key {
         let items: Vec<String> = many.to.iter().map(|(id, amount)| format!("{id}={}", amount.0)).collect();
         let content =
@@ -107,6 +108,7 @@ pub async fn suspend_many(
     actor: &Actor,
 ) -> Result<Vec<(AccountId, Result<Account, StateError>)>, ManyError> {
     each_once(ids.iter().copied())?;
+    short(idempotency_key)?;
     let mut is_first = true;
     if let Some(key) = idempotency_key {
         let items: Vec<String> = ids.iter().map(ToString::to_string).collect();
@@ -178,6 +180,13 @@ fn each_once(ids: impl ExactSizeIterator<Item = AccountId>) -> Result<(), ManyEr
     Ok(())
 }
 
+fn short(key: Option<&str>) -> Result<(), ManyError> {
+    match key.map_or(0, |key| key.chars().count()) {
+        length if length > KEY_MAX => Err(ManyError::LongKey(length)),
+        _ => Ok(()),
+    }
+}
+
 /// Remembers what the whole is named. Tells whether it is new.
 async fn remember(
     base: &Base,
@@ -185,10 +194,6 @@ async fn remember(
     key: &str,
     content: &str,
 ) -> Result<bool, ManyError> {
-    let length = key.chars().count();
-    if length > KEY_MAX + 30 {
-        return Err(ManyError::LongKey(length));
-    }
     let by = asked_by.unwrap_or(requests::OPERATOR);
     again(|| async move {
         let mut tx = base.db.begin().await?;

@@ -125,6 +125,11 @@ async fn somebody_is_invited_by_mail_and_becomes_a_member_by_the_link() {
         assert!(matches!(stolen, Err(AcceptError::Used)), "{stolen:?}");
         assert!(matches!(invitations::behind(&base, "guess").await, Err(AcceptError::Unknown)));
         assert_eq!(log(&base, &main).await, ["account.create", "member.invite", "member.join"]);
+        let crowned = invitations::invite(&base, main.id, &asked("eve", Role::Owner), &bob).await;
+        assert!(matches!(crowned, Err(InviteError::OwnerFromAbove)), "nor by another address: {crowned:?}");
+        let second = asked("eve", Role::Owner);
+        let second = invitations::invite(&base, main.id, &second, &Actor::command_line()).await;
+        assert!(matches!(second, Err(InviteError::HasOwner(_))), "two owners can never be: {second:?}");
         let is_member = invitations::invite(&base, main.id, &asked("bob", Role::Finance), &ada).await;
         assert!(matches!(is_member, Err(InviteError::IsMember(_))), "{is_member:?}");
         assert_eq!(count(&base.db, "select count(*) from invitations where hash like '%bob%'").await, 0);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::account::{Account, AccountState, Email};
-use domain::actor::Actor;
+use domain::actor::{Actor, ActorKind};
 use domain::id::{AccountId, LoginId};
 use domain::member::{Member, Role};
 use domain::moment::Moment;
@@ -60,6 +60,9 @@ pub enum InviteError {
         "account {0} has an owner, or somebody is invited to be; the owner hands the ownership over under Members"
     )]
     HasOwner(AccountId),
+    /// A member would make somebody the owner, perhaps themselves by another address.
+    #[error("the first owner is invited from above, or by the operator; choose another role")]
+    OwnerFromAbove,
     /// They are a member.
     #[error("{0} is a member already; change their role instead")]
     IsMember(String),
@@ -130,6 +133,10 @@ pub async fn invite(
     new: &NewInvitation,
     actor: &Actor,
 ) -> Result<Invitation, InviteError> {
+    let is_own = actor.above.is_none() && matches!(actor.kind, ActorKind::Person | ActorKind::Key);
+    if new.role == Role::Owner && is_own {
+        return Err(InviteError::OwnerFromAbove);
+    }
     again(|| async move {
         let mut tx = base.db.begin().await?;
         let found = accounts::hold(&mut tx, account).await?.ok_or(InviteError::NotFound(account))?;
