@@ -1,6 +1,8 @@
 //! Many accounts at once: handing credit to them, suspending them, creating them from a file; and what
 //! closing one would do, said before.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, also outside of their functions")]
+
 mod house;
 
 use domain::account::{Account, AccountState, Preset};

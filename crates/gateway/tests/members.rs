@@ -1,6 +1,8 @@
 //! People in accounts: invitations, roles, the ownership, visits from above and what is written down
 //! of all that.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, also outside of their functions")]
+
 mod house;
 
 use std::time::Duration;
@@ -113,7 +115,7 @@ async fn somebody_is_invited_by_mail_and_becomes_a_member_by_the_link() {
         let secret = mailed(&base, "invitation").await;
         let shown = invitations::behind(&base, &secret).await.unwrap();
         assert_eq!((shown.account_name.as_str(), shown.login), ("main", Some(login)));
-        assert_eq!(invitations::of_login(&base, login).await.unwrap(), [invitation.clone()]);
+        assert_eq!(invitations::of_login(&base, login).await.unwrap(), std::slice::from_ref(&invitation));
 
         let member = invitations::accept(&base, Proof::Link(&secret), login, &bob).await.unwrap();
         assert_eq!((member.role, member.account), (Role::Messaging, main.id));
@@ -314,7 +316,7 @@ async fn a_removed_member_is_out_everywhere_within_a_second() {
         let before = version(&other).await;
         members::remove(&base, main.id, member.id, &by_ada).await.unwrap();
         assert!(version(&other).await > before, "others notice it by the version");
-        let standings = storage::members::standings(&mut *base.db.read().await.unwrap(), bob).await.unwrap();
+        let standings = storage::members::standings(&mut base.db.read().await.unwrap(), bob).await.unwrap();
         assert_eq!(may(&standings, Action::SeeAccount, &child.path, true), Verdict::NotThere);
         let visit = visits::current(&base, visitor.session, child.id).await.unwrap();
         assert_eq!(visit, None, "the visit below has ended with it");
@@ -398,15 +400,15 @@ async fn an_account_that_wants_to_be_asked_is_entered_by_a_yes_for_a_time() {
         assert!(visits::grant(&base, child.id, question.id, HowLong::Day, bob, &by_bob).await.is_err());
 
         let question = visits::ask(&base, &visitor, child.id, "your prices", &by_ada).await.unwrap();
-        assert!(!visits::key_may(&base, &*fresh(&base, &child).await, main.id).await.unwrap());
+        assert!(!visits::key_may(&base, &fresh(&base, &child).await, main.id).await.unwrap());
         visits::grant(&base, child.id, question.id, HowLong::Hour, bob, &by_bob).await.unwrap();
-        assert!(visits::key_may(&base, &*fresh(&base, &child).await, main.id).await.unwrap());
+        assert!(visits::key_may(&base, &fresh(&base, &child).await, main.id).await.unwrap());
         clock.set(NOW.after(Duration::from_secs(1_800)));
         let visit = visits::begin(&base, &visitor, child.id, "", &by_ada).await.unwrap();
         assert_eq!(visit.ends_at, NOW.after(Duration::from_secs(3_600)), "not longer than the yes");
         visits::withdraw(&base, child.id, question.id, bob, &by_bob).await.unwrap();
         assert_eq!(visits::current(&base, visitor.session, child.id).await.unwrap(), None);
-        assert!(!visits::key_may(&base, &*fresh(&base, &child).await, main.id).await.unwrap());
+        assert!(!visits::key_may(&base, &fresh(&base, &child).await, main.id).await.unwrap());
         assert_eq!(mails(&base, "access-answered").await.len(), 2);
         let said = log(&base, &child).await;
         for action in ["access.ask", "access.refuse", "access.grant", "visit.begin", "access.withdraw"] {
@@ -441,7 +443,7 @@ async fn only_an_owner_above_breaks_the_glass_and_says_why() {
         assert_eq!(visit.ends_at, NOW.after(visits::BROKEN_LASTS));
         assert_eq!(mails(&base, "glass-broken").await, ["bob@people.example"]);
         assert!(log(&base, &child).await.contains(&"visit.break_glass".to_owned()));
-        let lines = storage::visits::page(&mut *base.db.read().await.unwrap(), child.id, None, 9).await;
+        let lines = storage::visits::page(&mut base.db.read().await.unwrap(), child.id, None, 9).await;
         assert!(lines.unwrap()[0].glass_broken);
 
         settings::change(&base, child.id, &change(Access::Notify), &by_bob).await.unwrap();

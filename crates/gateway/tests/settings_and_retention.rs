@@ -1,6 +1,8 @@
 //! What an account chooses: settings are changed in one place, and texts and numbers go when their
 //! time is over, from every table, without the counts and the money going with them.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, also outside of their functions")]
+
 mod house;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The audit log is only ever added to: the database itself refuses the rest, in copies too.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, also outside of their functions")]
+
 mod world;
 
 use domain::actor::Actor;

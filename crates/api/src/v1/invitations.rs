@@ -177,7 +177,7 @@ pub fn refused(error: InviteError) -> Problem {
         InviteError::NotOpen { state, .. } => {
             Problem::new(Kind::WrongState, &error).with("state", state.as_str())
         }
-        InviteError::HasOwner(_) => Problem::field("role", error),
+        InviteError::HasOwner(_) | InviteError::OwnerFromAbove => Problem::field("role", error),
         InviteError::IsMember(_) | InviteError::IsInvited(_) => Problem::new(Kind::EmailInUse, error),
         InviteError::TooSoon => {
             Problem::new(Kind::LimitExceeded, error).with("limit", "mails of one invitation")

@@ -9,7 +9,7 @@ use domain::ledger::LedgerAccount;
 use domain::moment::Moment;
 use storage::invitations::Invitation;
 use storage::members::Line;
-use storage::{Error, accounts, invitations, keys, ledger, members, messages};
+use storage::{accounts, invitations, keys, ledger, members, messages};
 
 use super::{CLOSING_LASTS, CloseError, OwnCredit, back_by_origin};
 use crate::base::Base;
@@ -125,7 +125,7 @@ pub async fn close_preview(base: &Base, id: AccountId) -> Result<ClosePreview, C
         AccountState::Closing => accounts::state_since(&mut conn, id).await?.unwrap_or(now),
         _ => now,
     };
-    conn.end().await.map_err(Error::from)?;
+    conn.end().await?;
     Ok(ClosePreview {
         blockers,
         back,
