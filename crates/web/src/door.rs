@@ -21,7 +21,7 @@ use crate::error::Stop;
 use crate::format::Format;
 use crate::page::Shell;
 use crate::signed_in::{self, Person};
-use crate::{Console, flash, home};
+use crate::{Console, flash, home, navigation};
 
 /// Who may come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,13 @@ impl Place {
             "" => format!("/a/{}", self.account.id),
             page => format!("/a/{}/{page}", self.account.id),
         }
+    }
+
+    /// A page of this account, when the console has it and the person may see it, if need be after
+    /// stepping in.
+    pub fn way_to(&self, page: &str, action: Action) -> Option<String> {
+        let reaches = !matches!(self.verdict_on(action), Verdict::Missing | Verdict::NotThere);
+        (reaches && navigation::is_page(page)).then(|| self.href(page))
     }
 
     /// The account of this number when it lies below this one.

@@ -367,6 +367,11 @@ impl Field {
         self
     }
 
+    /// Whether something is wrong with it.
+    pub fn is_wrong(&self) -> bool {
+        self.error.is_some()
+    }
+
     fn type_of_line(&self) -> &'static str {
         match self.kind {
             Kind::Line(kind) => kind,

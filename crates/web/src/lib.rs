@@ -46,6 +46,7 @@ mod agent;
 pub mod assets;
 mod audit;
 pub mod chart;
+mod credits;
 pub mod door;
 pub mod error;
 pub mod flash;
@@ -61,6 +62,7 @@ mod messages;
 pub mod navigation;
 mod once;
 mod operator;
+mod overview;
 pub mod page;
 pub mod parts;
 mod requests;
@@ -71,9 +73,14 @@ mod set_up;
 mod settings;
 mod sign_in;
 pub mod signed_in;
+mod statement;
 mod statistics;
 mod step_in;
+mod subaccounts;
 mod theme;
+mod traffic;
+mod transfers;
+mod worth;
 pub mod xlsx;
 
 use std::sync::Arc;
@@ -206,8 +213,24 @@ pages! {
     Post "/me/sessions/{session}/end"       SignedIn                 => me::sessions::end;
 
     // The account.
+    Get  "/a/{id}"                          Account(SeeAccount)      => overview::show;
 
     // Subaccounts.
+    Get  "/a/{id}/subaccounts"              Account(SeeSubaccounts)  => subaccounts::show;
+    Post "/a/{id}/subaccounts/columns"      Account(SeeSubaccounts)  => subaccounts::columns::choose;
+    Get  "/a/{id}/subaccounts/new"          Account(ManageSubaccounts) => subaccounts::create::show;
+    Post "/a/{id}/subaccounts/new"          Account(ManageSubaccounts) => subaccounts::create::create;
+    Get  "/a/{id}/subaccounts/{child}"      Account(SeeSubaccounts)  => subaccounts::glance::show;
+    Post "/a/{id}/subaccounts/{child}/suspend"  Account(ManageSubaccounts) => subaccounts::state::suspend;
+    Post "/a/{id}/subaccounts/{child}/activate" Account(ManageSubaccounts) => subaccounts::state::activate;
+    Get  "/a/{id}/subaccounts/{child}/credits"  Account(SeeSubaccounts)  => subaccounts::money::show;
+    Post "/a/{id}/subaccounts/{child}/credits/hand-out"  Account(MoveCredits) => subaccounts::money::hand_out;
+    Post "/a/{id}/subaccounts/{child}/credits/take-back" Account(MoveCredits) => subaccounts::money::take_back;
+    Post "/a/{id}/subaccounts/{child}/credits/automatic" Account(MoveCredits) => subaccounts::money::set_rule;
+    Get  "/a/{id}/subaccounts/{child}/limits"   Account(SeeSubaccounts)  => subaccounts::limits::show;
+    Get  "/a/{id}/subaccounts/{child}/prices"   Account(SeeSubaccounts)  => subaccounts::prices::show;
+    Get  "/a/{id}/subaccounts/{child}/members"  Account(SeeSubaccounts)  => subaccounts::people::show;
+    Get  "/a/{id}/subaccounts/{child}/access"   Account(SeeSubaccounts)  => subaccounts::access::show;
 
     // Messages.
     Get  "/a/{id}/send"                     Account(SendMessages)    => send::show;
@@ -223,6 +246,10 @@ pages! {
     Get  "/a/{id}/statistics/table.xlsx"    Account(SeeStatistics)   => statistics::xlsx;
 
     // Credits.
+    Get  "/a/{id}/credits"                  Account(SeeCredits)      => credits::show;
+    Get  "/a/{id}/credits/statement.csv"    Account(SeeCredits)      => credits::export;
+    Get  "/a/{id}/credits/transfer"         Account(MoveCredits)     => credits::transfer_form;
+    Post "/a/{id}/credits/transfer"         Account(MoveCredits)     => credits::transfer;
 
     // Developers.
     Get  "/a/{id}/keys"                     Account(SeeKeys)         => keys::show;
@@ -307,6 +334,17 @@ mod tests {
             ("journal", drawn(messages::tests::sample())),
             ("a message", drawn(messages::one::tests::sample())),
             ("statistics", drawn(statistics::tests::sample())),
+            ("overview", drawn(overview::tests::sample())),
+            ("subaccounts", drawn(subaccounts::tests::sample())),
+            ("new subaccount", drawn(subaccounts::create::tests::sample())),
+            ("a subaccount", drawn(subaccounts::glance::tests::sample())),
+            ("its credits", drawn(subaccounts::money::tests::sample())),
+            ("its limits", drawn(subaccounts::limits::sample())),
+            ("its prices", drawn(subaccounts::prices::sample())),
+            ("its members", drawn(subaccounts::people::sample())),
+            ("its access", drawn(subaccounts::access::sample())),
+            ("credits", drawn(credits::tests::sample())),
+            ("move credits", drawn(credits::tests::sample_of_transfer())),
         ]
     }
 

@@ -76,7 +76,7 @@ pub fn of_account(place: &Place, path: &str) -> Vec<Group> {
 }
 
 /// Whether the console has the page: the list above is the whole order, also of what is built later.
-fn is_page(page: &str) -> bool {
+pub(crate) fn is_page(page: &str) -> bool {
     let path = if page.is_empty() { "/a/{id}".to_owned() } else { format!("/a/{{id}}/{page}") };
     crate::PAGES.iter().any(|row| row.path == path)
 }

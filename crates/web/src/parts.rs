@@ -21,7 +21,7 @@ impl fmt::Display for Icon {
 impl HtmlSafe for Icon {}
 
 /// A state in a word, with a tone that is never told by its colour alone.
-#[derive(Clone, Debug, PartialEq, Eq, Template)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Template)]
 #[template(path = "_state.html")]
 pub struct Badge {
     /// `good`, `bad`, `busy`, `warn` or `calm`.

@@ -1,7 +1,10 @@
 //! Pages by HTTP, on real books: what stands on them for whom, and what their forms do. One file a
 //! group of pages, named as their address.
 
+mod credits;
 mod house;
 mod messages;
+mod overview;
 mod send;
 mod statistics;
+mod subaccounts;

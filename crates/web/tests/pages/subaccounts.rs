@@ -1,0 +1,194 @@
+//! `/a/{id}/subaccounts` and what lies below it.
+
+use domain::member::Role;
+
+use crate::house::House;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_is_searched_filtered_and_reaches_down() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let path = format!("/a/{}/subaccounts", house.main.id);
+    owner
+        .get(&path)
+        .await
+        .shows(&["Filiale Köln", "€10.00", "1\u{a0}account below"], &["Ehrenfeld", "CANARY"]);
+    owner
+        .get(format!("{path}?below=all"))
+        .await
+        .shows(&["Team Ehrenfeld", "below Filiale Köln"], &["CANARY"]);
+    owner.get(format!("{path}?q=k%C3%B6ln")).await.shows(&["Filiale Köln"], &[]);
+    owner.get(format!("{path}?q=nothing")).await.shows(&["No subaccount fits"], &["Filiale Köln"]);
+    owner.get(format!("{path}?state=suspended")).await.shows(&["No subaccount fits"], &["Filiale Köln"]);
+    owner.get(format!("{path}?sort=-balance")).await.shows(&["aria-sort=\"descending\""], &[]);
+    // Columns are remembered, and one goes back only to a page of this console.
+    let chosen =
+        owner.post(format!("{path}/columns"), &[("column", "owner"), ("back", "//evil.example")]).await;
+    assert_eq!((chosen.status, chosen.location), (303, path.clone()));
+    let auditor = house.person(house.main.id, Role::Auditor).await;
+    auditor.get(&path).await.shows(&["Filiale Köln"], &["subaccounts/new", "Hand out credits"]);
+    let finance = house.person(house.main.id, Role::Finance).await;
+    assert_eq!(finance.get(&path).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_created_once_with_its_credit_its_rule_and_its_invitation() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let path = format!("/a/{}/subaccounts/new", house.main.id);
+    let form = owner.get(format!("{path}?kind=branch")).await;
+    form.shows(
+        &["Same data, other people?", "Own data, own money, own invoice?", "value=\"branch\" checked"],
+        &[],
+    );
+    let once = form.once();
+    let form = [
+        ("kind", "branch"),
+        ("company", "Filiale Bonn"),
+        ("owner", "Berta Bonn"),
+        ("email", "bonn@example.com"),
+        ("invite", "1"),
+        ("credits", "20"),
+        ("threshold", "5"),
+        ("amount", "10"),
+        ("day_max", "30"),
+        ("once", &*once),
+    ];
+    let created = owner.post(&path, &form).await;
+    assert_eq!(created.status, 303, "{}", created.body);
+    let again = owner.post(&path, &form).await;
+    assert_eq!((again.status, &again.location), (303, &created.location));
+    assert_eq!(house.balance(house.main.id).await, 80_000_000);
+    owner.get(&created.location).await.shows(&["Filiale Bonn", "€20.00", "Berta Bonn", "Branch"], &[]);
+    owner.get(format!("{}/members", created.location)).await.shows(&["bonn@example.com", "invited"], &[]);
+    owner
+        .get(format!("{}/credits", created.location))
+        .await
+        .shows(&["below €5.00, €10.00 come from Nordlicht"], &[]);
+    house.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_fails_comes_back_with_what_was_typed_and_nothing_is_created() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let path = format!("/a/{}/subaccounts/new", house.main.id);
+    for (email, credits, amount, why) in [
+        ("no address", "", "", "is not a valid e-mail address"),
+        ("filiale-köln@example.com", "", "", "has this address already"),
+        ("new@example.com", "1000", "", "Nordlicht holds €100.00 and cannot give €1,000.00"),
+        ("new@example.com", "1", "7", "Write below which balance it comes."),
+    ] {
+        let form = [
+            ("kind", "customer"),
+            ("company", "<Neu & Söhne>"),
+            ("owner", "N"),
+            ("email", email),
+            ("credits", credits),
+            ("amount", amount),
+            ("once", "o"),
+        ];
+        let answer = owner.post(&path, &form).await;
+        assert_eq!(answer.status, 422, "{email}");
+        assert!(answer.has(why), "{why}: {}", answer.body);
+        assert!(answer.has("&#60;Neu &#38; Söhne&#62;") && !answer.has("<Neu"), "{}", answer.body);
+    }
+    assert_eq!(house.balance(house.main.id).await, 100_000_000);
+    let list = owner.get(format!("/a/{}/subaccounts", house.main.id)).await;
+    assert!(!list.has("Söhne"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credits_are_handed_out_and_taken_back_once() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let path = format!("/a/{}/subaccounts/{}/credits", house.main.id, house.branch.id);
+    let once = owner.get(&path).await.once();
+    for _ in 0..2 {
+        let form = [("out_amount", "40"), ("once", &*once)];
+        assert_eq!(owner.post(format!("{path}/hand-out"), &form).await.status, 303);
+    }
+    assert_eq!(house.balance(house.branch.id).await, 50_000_000);
+    let too_much = owner.post(format!("{path}/take-back"), &[("back_amount", "60"), ("once", "p")]).await;
+    assert_eq!(too_much.status, 422);
+    assert!(too_much.has("Filiale Köln holds €50.00 and cannot give €60.00."), "{}", too_much.body);
+    let back = owner.post(format!("{path}/take-back"), &[("back_amount", "5"), ("once", "q")]).await;
+    assert_eq!(back.status, 303);
+    assert_eq!(house.balance(house.main.id).await, 65_000_000);
+    let rule = [("threshold", "5"), ("amount", "10"), ("month_max", "3")];
+    let refused = owner.post(format!("{path}/automatic"), &rule).await;
+    assert!(refused.status == 422 && refused.has("less than comes at once"), "{}", refused.body);
+    let rule = [("threshold", "5"), ("amount", "10"), ("month_max", "30")];
+    assert_eq!(owner.post(format!("{path}/automatic"), &rule).await.status, 303);
+    owner.get(&path).await.shows(&["at most €30.00 a month"], &[]);
+    assert_eq!(owner.post(format!("{path}/automatic"), &[("off", "1")]).await.status, 303);
+    owner.get(&path).await.shows(&["Off. When it is on"], &[]);
+    house.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_suspended_with_a_reason_and_sends_again() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let path = format!("/a/{}/subaccounts/{}", house.main.id, house.branch.id);
+    let without = owner.post(format!("{path}/suspend"), &[("reason", " ")]).await;
+    assert!(without.status == 422 && without.has("Write why it is suspended"), "{}", without.body);
+    assert_eq!(owner.post(format!("{path}/suspend"), &[("reason", "unpaid <b>")]).await.status, 303);
+    owner.get(&path).await.shows(&["unpaid &#60;b&#62;", "Let it send again"], &[]);
+    // What is below it is suspended with it.
+    let team = format!("/a/{}/subaccounts/{}", house.main.id, house.team.id);
+    owner.get(&team).await.shows(&["suspended above"], &[]);
+    assert_eq!(owner.post(format!("{path}/activate"), &[]).await.status, 303);
+    owner.get(&path).await.shows(&["active"], &["unpaid"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_elsewhere_are_not_there_whatever_page_is_asked_for() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let below = house.person(house.branch.id, Role::Owner).await;
+    let pages = ["", "/credits", "/limits", "/prices", "/members", "/access"];
+    let acts = ["/suspend", "/activate", "/credits/hand-out", "/credits/take-back", "/credits/automatic"];
+    let (main, branch) = (house.main.id, house.branch.id);
+    let foreign = format!("/a/{main}/subaccounts/{}", house.foreign.id);
+    let itself = format!("/a/{main}/subaccounts/{main}");
+    let up = format!("/a/{branch}/subaccounts/{main}");
+    for page in pages {
+        for (browser, base) in [(&owner, &foreign), (&owner, &itself), (&below, &up)] {
+            let answer = browser.get(format!("{base}{page}")).await;
+            assert_eq!(answer.status, 404, "{base}{page}");
+            assert!(!answer.has("CANARY"), "{base}{page}");
+        }
+        let answer = owner.get(format!("/a/{main}/subaccounts/{branch}{page}")).await;
+        assert_eq!(answer.status, 200, "{page}");
+    }
+    for act in acts {
+        let form =
+            [("reason", "r"), ("out_amount", "1"), ("back_amount", "1"), ("amount", "1"), ("threshold", "1")];
+        for (browser, base) in [(&owner, &foreign), (&below, &up)] {
+            assert_eq!(browser.post(format!("{base}{act}"), &form).await.status, 404, "{base}{act}");
+        }
+    }
+    // One who only reads changes nothing.
+    let auditor = house.person_who(main, Role::Auditor, true).await;
+    for act in acts {
+        let answer = auditor.post(format!("/a/{main}/subaccounts/{branch}{act}"), &[("reason", "r")]).await;
+        assert_eq!(answer.status, 403, "{act}");
+    }
+    assert_eq!(house.balance(house.foreign.id).await, 50_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_tell_the_margin_to_those_above_alone() {
+    let house = House::new().await;
+    let list = "product,country,network,price\nsms,DE,,0.12\nsms,FR,,0.25\n";
+    let operator = domain::actor::Actor::command_line();
+    gateway::prices::import(&*house.gateway, list.as_bytes(), "agency", false, &operator).await.unwrap();
+    gateway::prices::assign(&house.gateway, house.branch.id, Some("agency"), false, &operator).await.unwrap();
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let prices = owner.get(format!("/a/{}/subaccounts/{}/prices", house.main.id, house.branch.id)).await;
+    prices.shows(&["agency", "€0.12", "Nordlicht pays", "€0.10", "+€0.02", "16.7%"], &[]);
+    let below = house.person(house.branch.id, Role::Owner).await;
+    let prices = below.get(format!("/a/{}/subaccounts/{}/prices", house.branch.id, house.team.id)).await;
+    prices.shows(&["The price list of Filiale Köln", "€0.12"], &["€0.10", "Nordlicht pays", "+€0.02"]);
+}
