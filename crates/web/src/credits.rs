@@ -270,11 +270,14 @@ async fn drawn(console: &Console, place: &Place, typed: &Typed, once: String) ->
     let down = (!found.rows.is_empty())
         .then(|| ("down", "Hand out".to_owned(), "To an account below this one.".to_owned()));
     let up = above.map(|name| ("up", "Give back".to_owned(), format!("To {name}, the account above.")));
-    let to = typed
-        .field("to", "To which subaccount")
-        .offers(offered.collect())
-        .example("Number or name")
-        .hint("Type a part of the name, or its number.");
+    let to =
+        typed.field("to", "To which subaccount").offers(offered.collect()).example("Number or name").hint(
+            if up.is_some() {
+                "For handing out: a part of its name, or its number."
+            } else {
+                "A part of its name, or its number."
+            },
+        );
     let is_up_alone = down.is_none();
     Ok(Transfer {
         shell: place.shell("Move credits").under([("Credits", place.href("credits"))]),

@@ -220,7 +220,18 @@ pages! {
     Post "/a/{id}/subaccounts/columns"      Account(SeeSubaccounts)  => subaccounts::columns::choose;
     Get  "/a/{id}/subaccounts/new"          Account(ManageSubaccounts) => subaccounts::create::show;
     Post "/a/{id}/subaccounts/new"          Account(ManageSubaccounts) => subaccounts::create::create;
+    Get  "/a/{id}/subaccounts/transfer"     Account(MoveCredits)     => subaccounts::chosen::transfer_form;
+    Post "/a/{id}/subaccounts/transfer"     Account(MoveCredits)     => subaccounts::chosen::transfer;
+    Get  "/a/{id}/subaccounts/suspend"      Account(ManageSubaccounts) => subaccounts::chosen::suspend_form;
+    Post "/a/{id}/subaccounts/suspend"      Account(ManageSubaccounts) => subaccounts::chosen::suspend;
+    Get  "/a/{id}/subaccounts/import"       Account(ManageSubaccounts) => subaccounts::import::show;
+    Post "/a/{id}/subaccounts/import"       Account(ManageSubaccounts) => subaccounts::import::check;
+    Get  "/a/{id}/subaccounts/import/sample.csv" Account(ManageSubaccounts) => subaccounts::import::sample_file;
+    Post "/a/{id}/subaccounts/import/run"   Account(ManageSubaccounts) => subaccounts::import::run;
+    Get  "/a/{id}/subaccounts/import/{token}" Account(ManageSubaccounts) => subaccounts::import::result;
     Get  "/a/{id}/subaccounts/{child}"      Account(SeeSubaccounts)  => subaccounts::glance::show;
+    Get  "/a/{id}/subaccounts/{child}/close"    Account(ManageSubaccounts) => subaccounts::close::show;
+    Post "/a/{id}/subaccounts/{child}/close"    Account(ManageSubaccounts) => subaccounts::close::close;
     Post "/a/{id}/subaccounts/{child}/suspend"  Account(ManageSubaccounts) => subaccounts::state::suspend;
     Post "/a/{id}/subaccounts/{child}/activate" Account(ManageSubaccounts) => subaccounts::state::activate;
     Get  "/a/{id}/subaccounts/{child}/credits"  Account(SeeSubaccounts)  => subaccounts::money::show;
@@ -343,6 +354,11 @@ mod tests {
             ("its prices", drawn(subaccounts::prices::sample())),
             ("its members", drawn(subaccounts::people::sample())),
             ("its access", drawn(subaccounts::access::sample())),
+            ("closing it", drawn(subaccounts::close::sample())),
+            ("several at once", drawn(subaccounts::chosen::sample())),
+            ("import", drawn(subaccounts::import::tests::sample())),
+            ("what an import would do", drawn(subaccounts::import::tests::sample_of_report())),
+            ("what an import did", drawn(subaccounts::import::tests::sample_of_result())),
             ("credits", drawn(credits::tests::sample())),
             ("move credits", drawn(credits::tests::sample_of_transfer())),
         ]

@@ -3,10 +3,13 @@
 
 pub mod access;
 pub mod below;
+pub mod chosen;
+pub mod close;
 
 pub mod columns;
 pub mod create;
 pub mod glance;
+pub mod import;
 
 pub mod limits;
 pub mod money;

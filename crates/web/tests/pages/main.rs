@@ -6,5 +6,6 @@ mod house;
 mod messages;
 mod overview;
 mod send;
+mod several;
 mod statistics;
 mod subaccounts;

@@ -1,0 +1,461 @@
+//! Accounts from a CSV file: what each line would do is told before anything is done; then they are
+//! created while one looks on, or looks elsewhere.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Multipart, Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
+use axum::response::{IntoResponse, Redirect, Response};
+use domain::id::AccountId;
+use domain::permission::Action;
+use gateway::account_import::{self, ImportError, Outcome, ROWS_MAX, Report};
+use gateway::subaccounts::{self, Table};
+
+use super::create::capital_sentence;
+use crate::Console;
+use crate::door::Place;
+use crate::error::Stop;
+use crate::form::{Field, Summary, Typed};
+use crate::page::{self, Shell};
+use crate::parts::{Badge, Progress};
+
+/// The most bytes of a file here: it travels once more with the form that says yes.
+const BYTES_MAX: usize = 600_000;
+/// How many results are remembered, until this program ends.
+const KEPT_MAX: usize = 50;
+/// How many lines a page shows.
+const SHOWN_MAX: usize = 500;
+
+const SAMPLE: &str = "email,owner,company,preset,credits,auto_threshold,auto_amount,auto_day_max,auto_month_max,language,time_zone,invite\n\
+    nord@example.com,Ada Nord,Branch North,branch,25.00,5.00,20.00,100.00,500.00,en,Europe/Berlin,yes\n\
+    kunde@example.com,Max Kunde,Kunde GmbH,customer,,,,,,de,,yes\n\
+    it@example.com,Ida Tech,IT department,department,10.00,,,,,,,no\n";
+
+/// What is under way, or has been done.
+struct Running {
+    /// How many accounts there were below before.
+    before: i64,
+    lines: i64,
+    /// What became of each line, once it is known.
+    outcomes: Option<Result<Vec<(u64, Outcome)>, String>>,
+}
+
+type Key = (AccountId, String);
+
+/// By account and token of the file. What is lost with the program can be asked for again: what was
+/// created is not created twice.
+static RUNNING: LazyLock<Mutex<HashMap<Key, Running>>> = LazyLock::new(Mutex::default);
+
+fn running<T>(look: impl FnOnce(&mut HashMap<Key, Running>) -> T) -> T {
+    look(&mut RUNNING.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+}
+
+#[derive(Template)]
+#[template(path = "a/subaccounts/import.html")]
+struct Import {
+    shell: Shell,
+    summary: Summary,
+    own: String,
+    rows: Field,
+    wrong: Option<String>,
+    columns: Vec<(&'static str, &'static str)>,
+    lines_max: String,
+}
+
+/// `GET /a/{id}/subaccounts/import`: where a file is given.
+pub async fn show(place: Place) -> Result<Response, Stop> {
+    page::draw(&begun(&place, &Typed::default()))
+}
+
+fn begun(place: &Place, typed: &Typed) -> Import {
+    Import {
+        shell: place.shell("Import subaccounts").under([("Subaccounts", place.href("subaccounts"))]),
+        summary: typed.summary(),
+        own: place.href("subaccounts/import"),
+        rows: typed.area("rows", "Or paste its lines").rows(6).example("email,owner,company"),
+        wrong: typed.error("file").map(str::to_owned),
+        columns: vec![
+            ("email", "its address, once in the installation; required"),
+            ("owner", "first and last name; required"),
+            ("company", "how it is called"),
+            ("preset", "customer, department or branch"),
+            ("credits", "handed out from here at once, as 25.00"),
+            ("auto_threshold, auto_amount", "below which balance how much comes by itself"),
+            ("auto_day_max, auto_month_max", "its ceilings"),
+            ("language, time_zone", "such as de, Europe/Berlin"),
+            ("invite", "yes, to invite the address to be its owner"),
+        ],
+        lines_max: place.format().count(i64::try_from(ROWS_MAX).unwrap_or(0)),
+    }
+}
+
+/// `GET /a/{id}/subaccounts/import/sample.csv`: a file to begin with.
+pub async fn sample_file(_: Place) -> Response {
+    let name = "attachment; filename=\"subaccounts.csv\"";
+    ([(CONTENT_TYPE, "text/csv; charset=utf-8"), (CONTENT_DISPOSITION, name)], SAMPLE).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "a/subaccounts/import-report.html")]
+struct Checked {
+    shell: Shell,
+    own: String,
+    back: String,
+    file: String,
+    token: String,
+    lead: String,
+    short: Option<String>,
+    problems: Vec<(u64, String)>,
+    rows: Vec<Line>,
+    more: String,
+    button: Option<String>,
+}
+
+struct Line {
+    line: u64,
+    name: String,
+    email: String,
+    kind: String,
+    credits: String,
+    invited: bool,
+}
+
+/// `POST /a/{id}/subaccounts/import`: tells what a file would do.
+pub async fn check(
+    State(console): State<Console>,
+    place: Place,
+    multipart: Multipart,
+) -> Result<Response, Stop> {
+    let mut typed = Typed::default();
+    if let Some(file) = given(multipart, &mut typed).await? {
+        match account_import::check(&console.gateway, file.as_bytes(), place.account.id).await {
+            Ok(report) => return page::draw(&checked(&place, report, file)),
+            Err(ImportError::Storage(error)) => return Err(error.into()),
+            Err(error) => typed.wrong("file", capital_sentence(&error.to_string())),
+        }
+    }
+    page::draw_again(&begun(&place, &typed))
+}
+
+/// The file, or what was pasted.
+async fn given(mut multipart: Multipart, typed: &mut Typed) -> Result<Option<String>, Stop> {
+    let unreadable = |_| Stop::Refused("The file could not be read, or it is larger than 2 MB.".to_owned());
+    let mut file = Bytes::new();
+    while let Some(field) = multipart.next_field().await.map_err(unreadable)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let content = field.bytes().await.map_err(unreadable)?;
+        match &*name {
+            "file" => file = content,
+            "rows" => typed.set("rows", &String::from_utf8_lossy(&content)),
+            _ => {}
+        }
+    }
+    let text = match file.is_empty() {
+        true => typed.raw("rows").to_owned(),
+        false => match String::from_utf8(file.to_vec()) {
+            Ok(text) => text,
+            Err(_) => {
+                typed.wrong(
+                    "file",
+                    "This file is not written in UTF-8. In a spreadsheet, save it as “CSV UTF-8”.",
+                );
+                return Ok(None);
+            }
+        },
+    };
+    let text = plain(&text);
+    if text.trim().is_empty() {
+        typed.wrong("file", "Choose a file, or paste its lines.");
+    } else if text.len() > BYTES_MAX {
+        typed.wrong("file", "The file is larger than 600 KB. Split it into several.");
+    }
+    Ok(typed.is_right().then_some(text))
+}
+
+/// A text as it is the same after it has travelled through a form, which writes the ends of lines anew.
+fn plain(text: &str) -> String {
+    text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n")
+}
+
+fn checked(place: &Place, report: Report, file: String) -> Checked {
+    let format = place.format();
+    let count = i64::try_from(report.rows.len()).unwrap_or(i64::MAX);
+    let wrong = i64::try_from(report.problems.len()).unwrap_or(i64::MAX);
+    let many = format.many(count, "account", "accounts");
+    let mut lead = format!("{many} can be created below {}", place.account.name());
+    if report.credits.is_positive() {
+        lead.push_str(&format!(", with {} of its credits", format.exact(report.credits)));
+    }
+    lead.push_str(match wrong {
+        0 => ". Nothing has been done yet.",
+        _ => "; the lines with a problem are left out. Nothing has been done yet.",
+    });
+    let short = report.credits > report.available;
+    let rows = report.rows.iter().take(SHOWN_MAX).map(|row| Line {
+        line: row.line,
+        name: row
+            .new
+            .company
+            .clone()
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| row.new.owner.clone()),
+        email: row.new.email.as_str().to_owned(),
+        kind: row.beginning.preset.map_or("", |preset| preset.as_str()).to_owned(),
+        credits: match row.beginning.handed_down.is_positive() {
+            true => format.exact(row.beginning.handed_down),
+            false => String::new(),
+        },
+        invited: row.beginning.invites_owner,
+    });
+    let hidden = report.rows.len().saturating_sub(SHOWN_MAX);
+    Checked {
+        shell: place.shell("Check the import").under([
+            ("Subaccounts", place.href("subaccounts")),
+            ("Import", place.href("subaccounts/import")),
+        ]),
+        own: place.href("subaccounts/import/run"),
+        back: place.href("subaccounts/import"),
+        short: short.then(|| {
+            format!(
+                "{} holds {}, which is less than the file hands out. The lines it does not reach for will not be created.",
+                place.account.name(),
+                format.money(report.available)
+            )
+        }),
+        problems: report.problems.iter().map(|p| (p.line, format!("{}: {}", p.field, p.problem))).collect(),
+        rows: rows.collect(),
+        more: match hidden {
+            0 => String::new(),
+            _ => format!("And {} more.", format.count(i64::try_from(hidden).unwrap_or(i64::MAX))),
+        },
+        button: (count > 0).then(|| format!("Create {many}")),
+        token: report.token,
+        lead,
+        file,
+    }
+}
+
+/// `POST /a/{id}/subaccounts/import/run`: begins to create them, and leads to where one can look on.
+pub async fn run(State(console): State<Console>, place: Place, mut typed: Typed) -> Result<Response, Stop> {
+    let id = place.account.id;
+    let (file, token) = (plain(typed.raw("file")), typed.text("token").to_owned());
+    // What was told is checked again; it may not be true any more.
+    let report = match account_import::check(&console.gateway, file.as_bytes(), id).await {
+        Ok(report) if report.token == token => report,
+        Ok(_) => {
+            typed.wrong("file", "The file is not the one that was checked. Check it again.");
+            return page::draw_again(&begun(&place, &typed));
+        }
+        Err(ImportError::Storage(error)) => return Err(error.into()),
+        Err(error) => {
+            typed.wrong("file", capital_sentence(&error.to_string()));
+            return page::draw_again(&begun(&place, &typed));
+        }
+    };
+    let hands_out =
+        report.credits.is_positive() || report.rows.iter().any(|row| row.beginning.auto_transfer.is_some());
+    if hands_out && !place.may(Action::MoveCredits) {
+        return Err(Stop::Missing(Action::MoveCredits));
+    }
+    let before = below(&console, &place).await?;
+    let lines = i64::try_from(report.rows.len()).unwrap_or(i64::MAX);
+    let is_new = running(|all| {
+        let under_way = all.get(&(id, token.clone())).is_some_and(|one| one.outcomes.is_none());
+        if under_way {
+            return false;
+        }
+        if all.len() >= KEPT_MAX {
+            all.retain(|_, one| one.outcomes.is_none());
+        }
+        all.insert((id, token.clone()), Running { before, lines, outcomes: None });
+        true
+    });
+    if is_new {
+        let (actor, gateway, token) = (place.actor(), console.gateway.clone(), token.clone());
+        tokio::spawn(async move {
+            let applied = account_import::apply(&gateway, file.as_bytes(), id, &token, &actor).await;
+            let outcomes = applied.map_err(|error| {
+                tracing::warn!(account = id.0, %error, "an import of accounts broke off");
+                capital_sentence(&error.to_string())
+            });
+            running(|all| {
+                if let Some(one) = all.get_mut(&(id, token)) {
+                    one.outcomes = Some(outcomes);
+                }
+            });
+        });
+    }
+    Ok(Redirect::to(&place.href(&format!("subaccounts/import/{token}"))).into_response())
+}
+
+/// How many accounts are right below.
+async fn below(console: &Console, place: &Place) -> Result<i64, Stop> {
+    let page = subaccounts::page(&console.gateway, &place.account, &Table::default(), None, 1).await?;
+    Ok(page.total)
+}
+
+#[derive(Template)]
+#[template(path = "a/subaccounts/import-result.html")]
+struct Ran {
+    shell: Shell,
+    progress: Option<Progress>,
+    broke: Option<String>,
+    words: String,
+    lines: Vec<Became>,
+    more: String,
+    again: String,
+    list: String,
+}
+
+struct Became {
+    line: u64,
+    badge: Badge,
+    name: String,
+    href: Option<String>,
+    why: String,
+}
+
+/// `GET /a/{id}/subaccounts/import/{token}`: how far it is, and what became of each line.
+pub async fn result(
+    State(console): State<Console>,
+    place: Place,
+    Path((_, token)): Path<(String, String)>,
+) -> Result<Response, Stop> {
+    let now = below(&console, &place).await?;
+    let key = (place.account.id, token);
+    let found = running(|all| {
+        let one = all.get(&key)?;
+        Some((one.before, one.lines, one.outcomes.clone()))
+    });
+    let (before, lines, outcomes) = found.ok_or(Stop::NotThere)?;
+    let mut page = Ran {
+        shell: place.shell("Import").under([
+            ("Subaccounts", place.href("subaccounts")),
+            ("Import", place.href("subaccounts/import")),
+        ]),
+        progress: None,
+        broke: None,
+        words: String::new(),
+        lines: Vec::new(),
+        more: String::new(),
+        again: place.href("subaccounts/import"),
+        list: place.href("subaccounts"),
+    };
+    match outcomes {
+        None => {
+            let done = (now - before).clamp(0, lines);
+            page.progress = Some(Progress { label: "Creating the accounts".to_owned(), done, of: lines });
+            let mut response = page::draw(&page)?;
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static("refresh"), axum::http::HeaderValue::from_static("2"));
+            return Ok(response);
+        }
+        Some(Err(why)) => page.broke = Some(why),
+        Some(Ok(outcomes)) => {
+            let created =
+                outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Refused(_))).count();
+            let count = |count: usize| place.format().count(i64::try_from(count).unwrap_or(i64::MAX));
+            page.words = format!("{} of {} lines became accounts.", count(created), count(outcomes.len()));
+            // What went wrong comes first: it is what one looks for.
+            let mut all: Vec<Became> =
+                outcomes.iter().map(|(line, outcome)| became(&place, *line, outcome)).collect();
+            all.sort_by_key(|one| (one.badge.tone == "good", one.line));
+            if all.len() > SHOWN_MAX {
+                page.more = format!("And {} more that were created.", count(all.len() - SHOWN_MAX));
+                all.truncate(SHOWN_MAX);
+            }
+            page.lines = all;
+        }
+    }
+    page::draw(&page)
+}
+
+fn became(place: &Place, line: u64, outcome: &Outcome) -> Became {
+    let of = |account: &domain::account::Account| {
+        (account.name().to_owned(), Some(place.href(&format!("subaccounts/{}", account.id))))
+    };
+    let (badge, (name, href), why) = match outcome {
+        Outcome::Created(account) => (Badge::new("good", "created"), of(account), String::new()),
+        Outcome::Before(Some(account)) => (Badge::new("good", "created before"), of(account), String::new()),
+        Outcome::Before(None) => {
+            (Badge::new("calm", "created before"), (String::new(), None), "It was closed since.".to_owned())
+        }
+        Outcome::Refused(why) => {
+            (Badge::new("bad", "not created"), (String::new(), None), capital_sentence(why))
+        }
+    };
+    Became { line, badge, name, href, why }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub fn sample() -> impl Template {
+        let mut typed = Typed::of([("rows", "<b>Köln</b>")]);
+        typed.wrong("file", "Line 1: <i>owner</i> is missing.");
+        Import {
+            shell: Shell::sample("Import"),
+            summary: typed.summary(),
+            own: "/a/1/subaccounts/import".into(),
+            rows: typed.area("rows", "Paste"),
+            wrong: typed.error("file").map(str::to_owned),
+            columns: vec![("email", "required")],
+            lines_max: "5,000".into(),
+        }
+    }
+
+    pub fn sample_of_report() -> impl Template {
+        Checked {
+            shell: Shell::sample("Check"),
+            own: "/a/1/subaccounts/import/run".into(),
+            back: "/a/1/subaccounts/import".into(),
+            file: "email,owner\n\"<b>K\",x".into(),
+            token: "00ff".into(),
+            lead: "2 accounts can be created below <Nordlicht>.".into(),
+            short: Some("It holds less.".into()),
+            problems: vec![(3, "email: '<i>' is not an address".into())],
+            rows: vec![Line {
+                line: 2,
+                name: "<b>Köln</b>".into(),
+                email: "a@example.com".into(),
+                kind: "branch".into(),
+                credits: "€5.00".into(),
+                invited: true,
+            }],
+            more: "And 3 more.".into(),
+            button: Some("Create 2 accounts".into()),
+        }
+    }
+
+    pub fn sample_of_result() -> impl Template {
+        Ran {
+            shell: Shell::sample("Import"),
+            progress: Some(Progress { label: "Creating".into(), done: 1, of: 3 }),
+            broke: Some("It broke off.".into()),
+            words: "1 of 3 lines became accounts.".into(),
+            lines: vec![Became {
+                line: 2,
+                badge: Badge::new("bad", "not created"),
+                name: "<i>Köln</i>".into(),
+                href: Some("/a/1/subaccounts/2".into()),
+                why: "Because <b>Köln</b>.".into(),
+            }],
+            more: String::new(),
+            again: "/a/1/subaccounts/import".into(),
+            list: "/a/1/subaccounts".into(),
+        }
+    }
+
+    #[test]
+    fn a_file_is_the_same_after_it_has_travelled_through_a_form() {
+        let file = "\u{feff}email,owner\r\na@example.com,\"A\nB\"\r";
+        let once = plain(file);
+        assert_eq!(once, "email,owner\na@example.com,\"A\nB\"\n");
+        assert_eq!(plain(&once.replace('\n', "\r\n")), once);
+    }
+}
