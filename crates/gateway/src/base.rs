@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use storage::{Db, Result};
 
 use crate::clock::Clock;
-use crate::overview::Outlier;
+use crate::overview::Below;
 use crate::people::{self, PeopleRules};
 
 /// The installation's own choices.
@@ -67,28 +67,28 @@ struct Memory {
     own_url: OnceLock<String>,
     mail_server: OnceLock<Option<String>>,
     people: people::Held,
-    /// Which accounts below one stand out, and since when that is known.
-    outliers: quick_cache::sync::Cache<AccountId, (Moment, Arc<Vec<Outlier>>)>,
+    /// What is striking below an account, and since when that is known.
+    below: quick_cache::sync::Cache<AccountId, (Moment, Below)>,
 }
 
 /// How many accounts and keys are remembered.
 const REMEMBERED_MAX: usize = 20_000;
 
-/// Of how many accounts it is remembered which below them stand out.
-const OUTLIERS_MAX: usize = 1_000;
+/// Of how many accounts it is remembered what is striking below them.
+const BELOW_MAX: usize = 1_000;
 /// How long that is remembered.
-const OUTLIERS_LAST: Duration = Duration::from_secs(300);
+const BELOW_LASTS: Duration = Duration::from_secs(60);
 
 impl Base {
-    /// Which accounts below one stand out, if that was found out a moment ago.
-    pub(crate) fn outliers(&self, account: AccountId) -> Option<Arc<Vec<Outlier>>> {
-        let (at, outliers) = self.memory.outliers.get(&account)?;
-        (self.clock.now() < at.after(OUTLIERS_LAST)).then_some(outliers)
+    /// What is striking below an account, if that was found out a moment ago.
+    pub(crate) fn below(&self, account: AccountId) -> Option<Below> {
+        let (at, below) = self.memory.below.get(&account)?;
+        (self.clock.now() < at.after(BELOW_LASTS)).then_some(below)
     }
 
-    /// Remembers which accounts below one stand out.
-    pub(crate) fn note_outliers(&self, account: AccountId, outliers: Arc<Vec<Outlier>>) {
-        self.memory.outliers.insert(account, (self.clock.now(), outliers));
+    /// Remembers what is striking below an account.
+    pub(crate) fn note_below(&self, account: AccountId, below: Below) {
+        self.memory.below.insert(account, (self.clock.now(), below));
     }
 
     /// The same base for a task that writes much: see [`Db::apart`].
@@ -106,7 +106,7 @@ impl Base {
             own_url: OnceLock::new(),
             mail_server: OnceLock::new(),
             people: people::Held::new(REMEMBERED_MAX),
-            outliers: quick_cache::sync::Cache::new(OUTLIERS_MAX),
+            below: quick_cache::sync::Cache::new(BELOW_MAX),
         };
         let base = Base { db, clock, rules: Arc::new(rules), memory: Arc::new(memory) };
         base.refresh().await?;

@@ -101,10 +101,17 @@ pub struct Tree {
     pub together: Together,
     /// What all of them sent.
     pub traffic: Traffic,
-    /// How many accounts below have less left than a week of what they use.
+    /// How many accounts below have less left than a week of what they use, as of a minute ago at most.
     pub low: i64,
-    /// Accounts below that do not do as they did, the most striking first.
+    /// Accounts below that do not do as they did, the most striking first, as of a minute ago at most.
     pub outliers: Arc<Vec<Outlier>>,
+}
+
+/// What is striking below an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Below {
+    low: i64,
+    outliers: Arc<Vec<Outlier>>,
 }
 
 /// An account that does not do as it did.
@@ -272,18 +279,18 @@ async fn of_tree(base: &Base, conn: &mut Conn, account: &Account, today: i64, no
     let together = storage::overview::together(conn, account).await?;
     let held = Credits(together.wallets.0.saturating_add(together.promo.0));
     let traffic = traffic(conn, Whose::Tree(account.clone()), today, held).await?;
-    let since = thirty_days(now, &base.rules.time_zone);
-    let low = Table { all_below: true, low: true, ..Table::default() };
-    let low = storage::subaccounts::count(conn, account, &low, since).await?;
-    let outliers = match base.outliers(account.id) {
-        Some(outliers) => outliers,
+    let below = match base.below(account.id) {
+        Some(below) => below,
         None => {
-            let found = Arc::new(outliers(conn, account, today).await?);
-            base.note_outliers(account.id, found.clone());
-            found
+            let since = thirty_days(now, &base.rules.time_zone);
+            let low = Table { all_below: true, low: true, ..Table::default() };
+            let low = storage::subaccounts::count(conn, account, &low, since).await?;
+            let below = Below { low, outliers: Arc::new(outliers(conn, account, today).await?) };
+            base.note_below(account.id, below.clone());
+            below
         }
     };
-    Ok(Tree { together, traffic, low, outliers })
+    Ok(Tree { together, traffic, low: below.low, outliers: below.outliers })
 }
 
 /// How many accounts that stand out are told.

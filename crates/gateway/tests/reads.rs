@@ -441,6 +441,8 @@ async fn an_overview_says_what_there_is_and_what_needs_somebody() {
         let of_branch = overview::overview(base, branch, true).await.unwrap();
         assert!(of_branch.tree.is_none());
         assert!(matches!(of_branch.attention[..], [Attention::Runway(_)]), "{:?}", of_branch.attention);
+        // What is striking below is remembered for a minute.
+        base.clock.set(base.clock.now().after(Duration::from_secs(61)));
         let of_root = overview::overview(base, root, true).await.unwrap();
         assert!(of_root.attention.contains(&Attention::LowBelow(1)), "{:?}", of_root.attention);
         gateway::accounts::suspend(base, shop.id, "unpaid", &Actor::command_line()).await.unwrap();

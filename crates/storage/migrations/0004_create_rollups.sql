@@ -122,6 +122,11 @@ alter table accounts add column search text not null default '';
 update accounts set name_folded = lower(coalesce(nullif(company, ''), owner)),
   search = lower(coalesce(company, '') || ' ' || owner || ' ' || email || ' ' || id);
 
+drop index accounts_by_root;
+-- {postgres}
+alter table accounts alter column path type text collate "C";
+-- {end}
+create index accounts_by_root on accounts (root_id, path);
 drop index accounts_by_parent;
 create index accounts_by_parent on accounts (parent_id, name_folded, id, state);
 

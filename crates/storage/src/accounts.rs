@@ -129,10 +129,11 @@ pub async fn descendants(conn: &mut Conn, of: &Account) -> Result<Vec<Account>> 
     let path = path_text(&of.path);
     let sql = format!(
         "select {COLUMNS} from accounts a
-        where a.root_id = $1 and a.id <> $2 and substr(a.path, 1, $3) = $4
-        order by length(a.path), a.id"
+        where a.root_id = $1 and a.id <> $2 and {}
+        order by length(a.path), a.id",
+        within("a.path", "$3")
     );
-    let params = [of.root().0.into(), of.id.0.into(), (path.len() as i64).into(), Value::from(&path)];
+    let params = [of.root().0.into(), of.id.0.into(), Value::from(&path)];
     conn.query(&sql, &params).await?.into_iter().map(account).collect()
 }
 
@@ -380,6 +381,12 @@ pub async fn set_names(tx: &mut Tx, id: AccountId, company: Option<&str>, owner:
     let params = [id.0.into(), company.into(), owner.into(), Value::from(&name_folded), Value::from(&search)];
     tx.execute(sql, &params).await?;
     counters::changed(tx).await
+}
+
+/// The condition that a path is of an account, or below it: whatever goes on after its path begins with a
+/// digit, and those lie before the colon. An index of roots and paths serves it.
+pub(crate) fn within(path: &str, of: &str) -> String {
+    format!("{path} >= {of} and {path} < {of} || ':'")
 }
 
 /// A path as it is stored: `1900001/1900005/`.

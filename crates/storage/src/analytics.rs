@@ -11,7 +11,7 @@ use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::product::Product;
 
-use crate::accounts::path_text;
+use crate::accounts::{path_text, within};
 use crate::db::{Conn, Error, Result, Value};
 use crate::rollups::Property;
 use crate::statistics::Counts;
@@ -139,11 +139,11 @@ pub async fn parted(conn: &mut Conn, by: &[By], filter: &Filter<'_>) -> Result<V
 /// Those of these accounts that are the node or below it.
 async fn of_tree(conn: &mut Conn, node: &Account, ids: Vec<i64>) -> Result<Vec<i64>> {
     let path = path_text(&node.path);
+    let below = within("path", "cast($3 as text)");
     let sql =
-        "select id from accounts where id in list($1) and root_id = $2 and substr(path, 1, length($3)) = $3
-        order by id";
+        format!("select id from accounts where id in list($1) and root_id = $2 and {below} order by id");
     let params = [ids.as_slice().into(), node.root().0.into(), Value::from(&path)];
-    conn.query(sql, &params).await?.iter().map(|row| row.int(0)).collect()
+    conn.query(&sql, &params).await?.iter().map(|row| row.int(0)).collect()
 }
 
 /// Accounts below up to which the statistics themselves are asked about two properties.
@@ -228,20 +228,21 @@ impl Sums {
     /// By several properties.
     async fn of_months(&mut self, conn: &mut Conn, filter: &Filter<'_>, node: &Account) -> Result<()> {
         let path = path_text(&node.path);
-        let sql =
-            "select id from accounts where root_id = $1 and id <> $2 and substr(path, 1, length($3)) = $3
-            order by id limit $4";
+        let below = format!(
+            "select id from accounts where root_id = $1 and id <> $2 and {}",
+            within("path", "cast($3 as text)")
+        );
+        let sql = format!("{below} limit $4");
         let params =
             [node.root().0.into(), node.id.0.into(), Value::from(&path), (EACH_MAX as i64 + 1).into()];
-        let few = conn.query(sql, &params).await?;
+        let few = conn.query(&sql, &params).await?;
         if few.len() <= EACH_MAX {
             let ids = few.iter().map(|row| row.int(0)).collect::<Result<Vec<_>>>()?;
             return self.of_accounts(conn, filter, &ids).await;
         }
-        let below = "account_id in (select id from accounts where root_id = $1 and id <> $2
-            and substr(path, 1, length($3)) = $3)";
         let others = "account_id <> $2 and length($3) > 0";
-        let below = if node.parent.is_some() { below } else { others };
+        let of_months =
+            if node.parent.is_some() { format!("account_id in ({below})") } else { others.to_owned() };
         let by_day = self.by.contains(&Some(By::Day));
         for Span { first, last, sign } in spans(filter.first_day, filter.last_day, by_day) {
             let params: Vec<Value<'_>> =
@@ -252,11 +253,9 @@ impl Sums {
                 None => "''",
             });
             let rows = if first < MONTHS_END {
-                format!("month_statistics where root_id = $1 and month >= $4 and month <= $5 and {below}")
+                format!("month_statistics where root_id = $1 and month >= $4 and month <= $5 and {of_months}")
             } else {
-                "statistics where account_id in (select id from accounts where root_id = $1 and id <> $2
-                and substr(path, 1, length($3)) = $3) and day >= $4 and day <= $5"
-                    .to_owned()
+                format!("statistics where account_id in ({below}) and day >= $4 and day <= $5")
             };
             self.add(conn, filter, &rows, columns, params, sign).await?;
         }

@@ -5,7 +5,7 @@ use domain::credits::Credits;
 use domain::id::{AccountId, KeyId};
 use domain::moment::Moment;
 
-use crate::accounts::path_text;
+use crate::accounts::{path_text, within};
 use crate::db::{Conn, Result, Value};
 use crate::notices::Notice;
 use crate::statistics::Counts;
@@ -67,16 +67,15 @@ pub struct Together {
 /// What an account and all below it are and hold together.
 pub async fn together(conn: &mut Conn, node: &Account) -> Result<Together> {
     let path = path_text(&node.path);
-    // Of a main account all are below, and their paths need not be looked at.
-    let below = if node.parent.is_some() { "substr(a.path, 1, length($2)) = $2" } else { "length($2) > 0" };
     let sql = format!(
         "select count(*), cast(coalesce(sum(case when a.state = {} and a.id <> $3 then 1 else 0 end), 0) as bigint),
             cast(coalesce(sum(w.balance), 0) as bigint), cast(coalesce(sum(p.balance), 0) as bigint)
         from accounts a
         left join ledger_accounts w on w.id = 1000 + a.id * 2
         left join ledger_accounts p on p.id = 1001 + a.id * 2
-        where a.root_id = $1 and {below} and a.state <> {}",
+        where a.root_id = $1 and {} and a.state <> {}",
         AccountState::Suspended.code(),
+        within("a.path", "cast($2 as text)"),
         AccountState::Closed.code(),
     );
     let params = [node.root().0.into(), Value::from(&path), node.id.0.into()];
@@ -93,17 +92,20 @@ pub async fn together(conn: &mut Conn, node: &Account) -> Result<Together> {
 /// the first minute of a day a day more.
 pub async fn recent_below(conn: &mut Conn, node: &Account) -> Result<Vec<(AccountId, Counts)>> {
     let path = path_text(&node.path);
-    let (join, below) = if node.parent.is_some() {
-        ("join accounts a on a.id = u.account_id", "substr(a.path, 1, length($3)) = $3")
+    // Of a main account all are below, and accounts need not be looked at.
+    let from = if node.parent.is_some() {
+        format!(
+            "accounts a join account_usage u on u.account_id = a.id where a.root_id = $1 and {}",
+            within("a.path", "cast($3 as text)")
+        )
     } else {
-        ("", "length($3) > 0")
+        "account_usage u where u.root_id = $1 and length(cast($3 as text)) > 0".to_owned()
     };
     let sql = format!(
         "select u.account_id, u.accepted - u.accepted_before, u.segments - u.segments_before,
             u.delivered - u.delivered_before, u.failed - u.failed_before, u.cost - u.cost_before,
             u.refunds - u.refunds_before
-        from account_usage u {join}
-        where u.root_id = $1 and u.account_id <> $2 and {below} order by u.account_id"
+        from {from} and u.account_id <> $2 order by u.account_id"
     );
     let params = [node.root().0.into(), node.id.0.into(), Value::from(&path)];
     let mut all: Vec<(AccountId, Counts)> = Vec::new();

@@ -288,15 +288,28 @@ fn step(statement: &mut Statement<'_>, each: &mut (dyn FnMut(Row) -> Result<()> 
     Ok(())
 }
 
+/// Fills a row; one that was filled before keeps the room of its texts.
 fn fill(to: &mut Row, from: &rusqlite::Row<'_>, columns: usize) -> Result<()> {
-    to.0.clear();
     for i in 0..columns {
-        to.0.push(match from.get_ref(i).map_err(of)? {
+        let cell = match from.get_ref(i).map_err(of)? {
             ValueRef::Null => Cell::Null,
             ValueRef::Integer(n) => Cell::Int(n),
-            ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+            ValueRef::Text(text) => {
+                if let Some(Cell::Text(held)) = to.0.get_mut(i)
+                    && let Ok(text) = std::str::from_utf8(text)
+                {
+                    held.clear();
+                    held.push_str(text);
+                    continue;
+                }
+                Cell::Text(String::from_utf8_lossy(text).into_owned())
+            }
             other => return Err(Error::Fault(format!("a column holds {}", other.data_type()))),
-        });
+        };
+        match to.0.get_mut(i) {
+            Some(held) => *held = cell,
+            None => to.0.push(cell),
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use domain::moment::Moment;
 use domain::phone_number::PhoneNumber;
 
 use super::{COLUMNS, Sent, read};
-use crate::accounts::path_text;
+use crate::accounts::{path_text, within};
 use crate::db::{Conn, Result, Value};
 
 /// How many messages one request looks at.
@@ -165,9 +165,12 @@ async fn sources(conn: &mut Conn, whose: &Whose, search: &Search) -> Result<Vec<
     };
     let path = path_text(&node.path);
     if node.parent.is_some() {
-        let sql = "select id from accounts where root_id = $1 and substr(path, 1, length($2)) = $2 limit $3";
+        let sql = format!(
+            "select id from accounts where root_id = $1 and {} limit $3",
+            within("path", "cast($2 as text)")
+        );
         let params = [node.root().0.into(), Value::from(&path), (EACH_MAX as i64 + 1).into()];
-        let ids = conn.query(sql, &params).await?;
+        let ids = conn.query(&sql, &params).await?;
         if ids.len() <= EACH_MAX {
             return ids.iter().map(|row| Ok(Source::Account(AccountId(row.int(0)?)))).collect();
         }
@@ -251,8 +254,8 @@ impl Source {
             let root = asked.param(root.0.into());
             let path = asked.param(path.into());
             fits.push(format!(
-                "account_id in (select id from accounts where root_id = {root}
-                and substr(path, 1, length({path})) = {path})"
+                "account_id in (select id from accounts where root_id = {root} and {})",
+                within("path", &path)
             ));
         }
         if !search.status.is_empty() {
