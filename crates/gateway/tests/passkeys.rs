@@ -146,7 +146,7 @@ async fn passkeys_are_named_and_taken_away() {
         let (token, mut key, _) = with_passkey(&base, "eva@example.com", 7).await;
         let who = signed_in(&base, &token).await;
         let list =
-            async || storage::passkeys::of_login(&mut *base.db.read().await.unwrap(), eva).await.unwrap();
+            async || storage::passkeys::of_login(&mut base.db.read().await.unwrap(), eva).await.unwrap();
         let id = list().await[0].id;
         assert!(!passkeys::rename(&base, max, id, "Max's").await.unwrap());
         assert!(passkeys::rename(&base, eva, id, " Telefon ").await.unwrap());

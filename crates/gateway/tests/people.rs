@@ -378,7 +378,7 @@ async fn a_recovery_code_works_once_and_new_ones_make_the_old_ones_void() {
         assert!(matches!(with_code(&base, &owing().await, &codes[0]).await, Err(SignInError::Wrong)));
         with_code(&base, &owing().await, &codes[1]).await.unwrap();
         let left = async || {
-            storage::logins::recovery_codes_left(&mut *base.db.read().await.unwrap(), eva).await.unwrap()
+            storage::logins::recovery_codes_left(&mut base.db.read().await.unwrap(), eva).await.unwrap()
         };
         assert_eq!(left().await, 8);
         let new = second_factor::renew_recovery_codes(&base, &who, PASSWORD, &HOME).await.unwrap();

@@ -17,6 +17,7 @@ use crate::rollups::Property;
 use crate::statistics::Counts;
 
 /// Whose statistics.
+#[expect(clippy::large_enum_variant, reason = "made once a question, never held in numbers")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// One account's alone.

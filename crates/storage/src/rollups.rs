@@ -196,12 +196,15 @@ static MONTHS: Bulk = Bulk::insert(
 type OfTree<'a> = (i64, i64, i64, &'a str, i64, i64);
 type OfMonth<'a> = (i64, i64, i64, &'a str, &'a str, &'a str, i64, i64);
 
+/// What one account counts, as it is added up before it is written.
+type UsageOf = BTreeMap<(i64, i64), (i64, Counts)>;
+
 /// Adds what the statistics have got to their sums, each table's rows in the order of their keys.
 /// `since` is the first of the thirty days that end today.
 pub(crate) async fn add(tx: &mut Tx, tally: &Tally, paths: &mut Paths, since: i64) -> Result<()> {
     paths.learn(tx, tally.keys().map(|line| line.account)).await?;
     let together = tx.is_sqlite();
-    let mut usage: BTreeMap<i64, BTreeMap<(i64, i64), (i64, Counts)>> = BTreeMap::new();
+    let mut usage: BTreeMap<i64, UsageOf> = BTreeMap::new();
     let mut tree: BTreeMap<OfTree<'_>, Counts> = BTreeMap::new();
     let mut months: BTreeMap<OfMonth<'_>, Counts> = BTreeMap::new();
     for (line, counts) in tally {

@@ -85,7 +85,7 @@ pub async fn require_second_factor(base: &Base, account: AccountId) -> Account {
     tx.execute(sql, &[account.0.into()]).await.unwrap();
     storage::counters::changed(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
-    storage::accounts::find(&mut *base.db.read().await.unwrap(), account).await.unwrap().unwrap()
+    storage::accounts::find(&mut base.db.read().await.unwrap(), account).await.unwrap().unwrap()
 }
 
 pub async fn try_in(

@@ -20,6 +20,7 @@ pub const BUDGET: i64 = 10_000;
 const EACH_MAX: usize = 64;
 
 /// Whose messages.
+#[expect(clippy::large_enum_variant, reason = "made once a question, never held in numbers")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// One account's alone.

@@ -216,7 +216,7 @@ fn said(word: ReportState) -> &'static str {
 
 fn notes(told: &Told) -> Vec<String> {
     let story = &told.story;
-    let mut notes: Vec<String> = story.error.iter().map(|error| sentence(error)).collect();
+    let mut notes: Vec<String> = story.error.iter().map(sentence).collect();
     if story.possible_duplicate {
         notes
             .push("An answer of the carrier was lost on the way, so it may have been sent twice.".to_owned());

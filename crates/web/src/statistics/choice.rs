@@ -416,6 +416,9 @@ pub fn dates_of(first: Date, last: Date) -> [(&'static str, String); 2] {
 mod tests {
     use super::*;
 
+    /// What is asked for, and the preset and dates it means.
+    type Case<'a> = (&'a [(&'a str, &'a str)], (Option<&'a str>, &'a str, &'a str));
+
     #[test]
     fn dates_are_those_of_a_preset_or_ones_own() {
         let today: Date = "2026-11-27".parse().unwrap();
@@ -426,7 +429,7 @@ mod tests {
             (preset, range.first.to_string(), range.last.to_string())
         };
         #[rustfmt::skip]
-        let cases: [(&[(&str, &str)], (Option<&str>, &str, &str)); 6] = [
+        let cases: [Case<'_>; 6] = [
             (&[],                                              (Some("30d"), "2026-10-29", "2026-11-27")),
             (&[("range", "last-month")],                       (Some("last-month"), "2026-10-01", "2026-10-31")),
             (&[("range", "year")],                             (Some("year"), "2025-11-28", "2026-11-27")),

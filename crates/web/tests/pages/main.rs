@@ -1,5 +1,6 @@
 //! Pages by HTTP, on real books: what stands on them for whom, and what their forms do. One file a
 //! group of pages, named as their address.
+#![allow(clippy::unwrap_used, reason = "these are tests, down to their helpers")]
 
 mod credits;
 mod house;

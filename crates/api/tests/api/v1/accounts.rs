@@ -146,7 +146,7 @@ async fn an_account_is_closed_when_nothing_keeps_it_open_and_reopened() {
             .problem(410, "account_closed");
     }
     close(child.id, true).await;
-    let report = storage::check::check(&mut *house.gateway.db.read().await.unwrap()).await.unwrap();
+    let report = storage::check::check(&mut house.gateway.db.read().await.unwrap()).await.unwrap();
     assert!(report.broken.is_empty(), "{:?}", report.broken);
 }
 
