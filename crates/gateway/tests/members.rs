@@ -311,7 +311,7 @@ async fn a_removed_member_is_out_everywhere_within_a_second() {
         let other = other.await.unwrap();
         let version = |base: &Base| {
             let db = base.db.clone();
-            async move { storage::counters::version(&mut *db.read().await.unwrap()).await.unwrap() }
+            async move { storage::counters::version(&mut db.read().await.unwrap()).await.unwrap() }
         };
         let before = version(&other).await;
         members::remove(&base, main.id, member.id, &by_ada).await.unwrap();
