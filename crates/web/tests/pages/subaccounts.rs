@@ -183,7 +183,7 @@ async fn prices_tell_the_margin_to_those_above_alone() {
     let house = House::new().await;
     let list = "product,country,network,price\nsms,DE,,0.12\nsms,FR,,0.25\n";
     let operator = domain::actor::Actor::command_line();
-    gateway::prices::import(&*house.gateway, list.as_bytes(), "agency", false, &operator).await.unwrap();
+    gateway::prices::import(&house.gateway, list.as_bytes(), "agency", false, &operator).await.unwrap();
     gateway::prices::assign(&house.gateway, house.branch.id, Some("agency"), false, &operator).await.unwrap();
     let owner = house.person(house.main.id, Role::Owner).await;
     let prices = owner.get(format!("/a/{}/subaccounts/{}/prices", house.main.id, house.branch.id)).await;
