@@ -1,0 +1,123 @@
+//! The doors in front of all pages: every row of the list is asked for from outside, from other sites
+//! and by its owner.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod house;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use house::{Browser, House};
+use web::{Door, Method, PAGES};
+
+/// The path of a row for an account, with numbers that nothing has for the rest.
+fn path(row: &web::Page, account: domain::id::AccountId) -> String {
+    let path = row.path.replace("{id}", &account.to_string());
+    let fill = |part: &str| if part.starts_with('{') { "999999".to_owned() } else { part.to_owned() };
+    path.split('/').map(fill).collect::<Vec<_>>().join("/")
+}
+
+fn request(row: &web::Page, path: &str) -> Request<Body> {
+    let method = match row.method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    };
+    Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_comes_in_without_signing_in() {
+    for database in testing::engines().await {
+        let house = House::on(&database.db).await;
+        for row in PAGES.iter().filter(|row| row.door != Door::Everyone) {
+            let path = path(row, house.main);
+            let answer = Browser::new(&house.router).ask(request(row, &path)).await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+            assert!(answer.location().starts_with("/sign-in?next="), "{path}: {}", answer.location());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_other_site_changes_anything() {
+    let database = testing::sqlite().await;
+    let mut house = House::on(&database.db).await;
+    for row in PAGES.iter().filter(|row| row.method == Method::Post) {
+        let path = path(row, house.main);
+        for (name, value) in [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://evil.example"),
+        ] {
+            let mut request = request(row, &path);
+            request.headers_mut().insert(name, value.parse().unwrap());
+            request.headers_mut().insert("host", "sms.example.com".parse().unwrap());
+            let answer = house.owner.ask(request).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} from {value}");
+            assert!(answer.text.contains("another site"), "{path}");
+        }
+    }
+    // They are still signed in: nothing of it was obeyed.
+    assert_eq!(house.owner.get("/me").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_drawn_for_its_owner_with_its_headers_and_nothing_inline() {
+    for database in testing::engines().await {
+        let mut house = House::on(&database.db).await;
+        for row in PAGES.iter().filter(|row| row.method == Method::Get) {
+            let path = path(row, house.main);
+            let answer = house.owner.get(&path).await;
+            let policy = answer.headers["content-security-policy"].to_str().unwrap();
+            assert!(
+                policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+                "{path}: {policy}"
+            );
+            for (name, value) in [
+                ("x-content-type-options", "nosniff"),
+                ("cross-origin-opener-policy", "same-origin"),
+                ("referrer-policy", "same-origin"),
+                ("cache-control", "no-store"),
+            ] {
+                assert_eq!(answer.headers[name], value, "{path}");
+            }
+            assert!(!answer.status.is_server_error(), "{path}: {} {}", answer.status, answer.text);
+            if !row.path.replace("{id}", "").contains('{') && row.door != Door::Everyone {
+                let is_there = answer.status == StatusCode::OK || answer.status == StatusCode::SEE_OTHER;
+                assert!(is_there, "{path}: {}", answer.status);
+            }
+            for inline in [" style=\"", "<style", " onclick=", "<script>"] {
+                assert!(!answer.text.contains(inline), "{path} holds {inline}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_account_does_not_exist() {
+    let database = testing::sqlite().await;
+    let mut house = House::on(&database.db).await;
+    for row in PAGES.iter().filter(|row| matches!(row.door, Door::Account(_))) {
+        let path = path(row, domain::id::AccountId(1_999_999));
+        let answer = house.owner.ask(request(row, &path)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    for path in ["/nothing", "/a/x/keys", "/a/99999999999999999999/keys", "/static/none.css"] {
+        let answer = house.owner.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text.contains("There is nothing here"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_served_for_ever_carries_its_hash() {
+    let database = testing::sqlite().await;
+    let mut house = House::on(&database.db).await;
+    for path in [web::assets::style(), web::assets::script(), web::assets::icon()] {
+        let answer = house.owner.get(path).await;
+        assert_eq!(answer.headers["cache-control"], "public, max-age=31536000, immutable");
+        let mut again = Request::get(path).body(Body::empty()).unwrap();
+        again.headers_mut().insert("if-none-match", answer.headers["etag"].clone());
+        assert_eq!(house.owner.ask(again).await.status, StatusCode::NOT_MODIFIED);
+    }
+}

@@ -1,0 +1,156 @@
+//! What people do with themselves and with others, page by page: signing in and out, inviting, joining,
+//! stepping into an account from above and what its audit log says of it.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod house;
+
+use axum::http::StatusCode;
+use house::{Browser, House, PASSWORD};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_signs_in_is_led_back_and_signs_out() {
+    for database in testing::engines().await {
+        let house = House::on(&database.db).await;
+        let mut browser = Browser::new(&house.router);
+        let wanted = format!("/a/{}/settings", house.main);
+        let answer = browser.get(&wanted).await;
+        let page = browser.follow(&answer).await;
+        assert!(page.text.contains(&format!("name=\"next\" value=\"{wanted}\"")), "{}", page.text);
+        let wrong = [("email", "eva@example.com"), ("password", "something else"), ("next", &wanted)];
+        let answer = browser.post("/sign-in", &wrong).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(
+            answer.text.contains("do not fit together") && answer.text.contains("value=\"eva@example.com\"")
+        );
+        assert!(!answer.text.contains("something else"), "a password is not shown again");
+        let nobody = [("email", "nobody@example.com"), ("password", "something else")];
+        let unknown = browser.post("/sign-in", &nobody).await;
+        assert!(unknown.text.contains("do not fit together"), "whether an address is known is not told");
+        let right = [("email", "EVA@example.com"), ("password", PASSWORD), ("next", &wanted)];
+        let answer = browser.post("/sign-in", &right).await;
+        assert_eq!(answer.location(), wanted);
+        assert_eq!(browser.follow(&answer).await.status, StatusCode::OK);
+        assert_eq!(browser.post("/sign-out", &[]).await.location(), "/sign-in");
+        assert_eq!(browser.get(&wanted).await.status, StatusCode::SEE_OTHER);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_never_leads_to_another_site() {
+    let database = testing::sqlite().await;
+    let house = House::on(&database.db).await;
+    for next in ["https://evil.example", "//evil.example", "/\\evil.example", "/sign-in"] {
+        let right = [("email", "eva@example.com"), ("password", PASSWORD), ("next", next)];
+        let answer = Browser::new(&house.router).post("/sign-in", &right).await;
+        assert_eq!(answer.location(), "/", "{next}");
+    }
+}
+
+/// What the link of the newest mail opens doors with.
+async fn secret(house: &House) -> String {
+    let mut conn = house.gateway.db.read().await.unwrap();
+    let newest = storage::mails::page(&mut conn, None, None, 1).await.unwrap();
+    let mail = storage::mails::find(&mut conn, newest[0].id).await.unwrap().unwrap();
+    mail.secret.unwrap_or_else(|| panic!("no secret in {}", mail.plain))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_steps_in_and_out_and_the_account_knows() {
+    for database in testing::engines().await {
+        let mut house = House::on(&database.db).await;
+        let child = house.child("Filiale").await;
+        let settings = format!("/a/{}/settings", child.id);
+        // From above one is asked to step in, and then goes on to where one wanted to be.
+        let answer = house.owner.get(&settings).await;
+        assert_eq!(answer.location(), format!("/a/{}/step-in?next={settings}", child.id));
+        let page = house.owner.follow(&answer).await;
+        assert!(page.text.contains("lets administrators from above in"), "{}", page.text);
+        let enter = format!("/a/{}/step-in", child.id);
+        let answer = house.owner.post(&enter, &[("next", &settings), ("reason", "A <b>question</b>")]).await;
+        assert_eq!(answer.location(), settings);
+        let page = house.owner.follow(&answer).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.text.contains("You are acting in") && page.text.contains("Nordlicht"));
+        // Another browser of the same person has not stepped in.
+        let mut other = Browser::new(&house.router);
+        other.post("/sign-in", &[("email", "eva@example.com"), ("password", PASSWORD)]).await;
+        assert_eq!(other.get(&settings).await.status, StatusCode::SEE_OTHER);
+        let page = house.owner.get(&format!("/a/{}/audit", child.id)).await;
+        assert!(
+            page.text.contains("stepped in") && page.text.contains("A &#60;b&#62;question"),
+            "{}",
+            page.text
+        );
+        assert!(page.text.contains("from Nordlicht"));
+        let csv = house.owner.get(&format!("/a/{}/audit.csv", child.id)).await;
+        assert!(csv.text.contains("visit.begin"), "{}", csv.text);
+        let out = house.owner.post(&format!("/a/{}/step-out", child.id), &[]).await;
+        assert_eq!(out.status, StatusCode::SEE_OTHER);
+        assert_eq!(house.owner.get(&settings).await.status, StatusCode::SEE_OTHER);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_come_back_with_what_was_typed() {
+    for database in testing::engines().await {
+        let mut house = House::on(&database.db).await;
+        let settings = format!("/a/{}/settings", house.main);
+        let wrong = [
+            ("company", "Neu & alt"),
+            ("owner", "Eva"),
+            ("time_zone", "Mars/Olympus"),
+            ("text_days", "viele"),
+        ];
+        let answer = house.owner.post(&settings, &wrong).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.text.contains("Neu &#38; alt") && answer.text.contains("viele"));
+        assert!(answer.text.contains("Write a whole number."));
+        let right =
+            [("company", "Neu & alt"), ("owner", "Eva"), ("time_zone", "Asia/Tokyo"), ("text_days", "30")];
+        let answer = house.owner.post(&settings, &right).await;
+        let page = house.owner.follow(&answer).await;
+        assert!(page.text.contains("The settings are saved."), "{}", page.text);
+        assert!(
+            !house.owner.get(&settings).await.text.contains("The settings are saved."),
+            "it is said once"
+        );
+        let log = house.owner.get(&format!("/a/{}/audit?about=settings.", house.main)).await;
+        assert!(log.text.contains("changed settings") && log.text.contains("Asia/Tokyo"));
+        assert!(log.text.contains("+09:00"), "times are those of the account");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_invited_joins_and_is_removed() {
+    let database = testing::sqlite().await;
+    let mut house = House::on(&database.db).await;
+    let invite = format!("/a/{}/members/invite", house.main);
+    let answer = house.owner.post(&invite, &[("email", "nobody"), ("role", "owner")]).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text.contains("not a valid e-mail address") && answer.text.contains("Choose a role."));
+    house.owner.post(&invite, &[("email", "ada@example.com"), ("role", "messaging")]).await;
+    let link = format!("/invitation/{}", secret(&house).await);
+    let mut ada = Browser::new(&house.router);
+    let page = ada.get(&link).await;
+    assert!(page.text.contains("Join Nordlicht") && page.text.contains("Messaging"), "{}", page.text);
+    let answer = ada.post(&link, &[("name", "Ada"), ("password", "noch vier andere Worte")]).await;
+    assert_eq!(answer.location(), format!("/a/{}", house.main));
+    // What the role has not is refused by the name of the permission.
+    let refused = ada.get(&format!("/a/{}/settings", house.main)).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.text.contains("see_settings"));
+    let again = ada.get(&link).await;
+    assert!(again.text.contains("accepted already"), "{}", again.text);
+    let page = house.owner.get(&format!("/a/{}/members", house.main)).await;
+    let start = page.text.find("/members/").unwrap();
+    assert!(page.text[start..].len() > 10 && page.text.contains("ada@example.com"));
+    let member = page
+        .text
+        .split(&format!("/a/{}/members/", house.main))
+        .filter_map(|rest| rest.split('"').next().and_then(|id| id.parse::<i64>().ok()));
+    let member = member.max().unwrap();
+    house.owner.post(&format!("/a/{}/members/{member}/remove", house.main), &[]).await;
+    let gone = ada.get(&format!("/a/{}/statistics", house.main)).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND, "for Ada the account does not exist any more");
+}
