@@ -1,15 +1,17 @@
 //! The accounts somebody is a member of: the switcher as a page, with a search that also finds what lies
 //! below them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use domain::account::{Account, effective};
+use domain::account::Account;
 use domain::id::AccountId;
 use domain::permission::{self, Action};
+use gateway::subaccounts::{self, Sort, Subaccount, Table};
 
 use crate::Console;
 use crate::error::Stop;
@@ -18,6 +20,11 @@ use crate::page::{self, Shell};
 use crate::parts::{Badge, Empty};
 use crate::signed_in::Person;
 
+/// How many accounts the page shows; a search finds the others.
+const ROWS_MAX: usize = 100;
+/// How many a search takes from below one of them.
+const BELOW_MAX: i64 = 50;
+
 #[derive(Template)]
 #[template(path = "accounts.html")]
 struct Accounts {
@@ -25,6 +32,7 @@ struct Accounts {
     search: Field,
     rows: Vec<Row>,
     empty: Option<Empty>,
+    is_cut: bool,
 }
 
 struct Row {
@@ -35,6 +43,8 @@ struct Row {
     role: &'static str,
     state: Badge,
     balance: Option<String>,
+    sms: Option<String>,
+    children: Option<(String, String)>,
 }
 
 /// `GET /accounts`.
@@ -44,14 +54,17 @@ pub async fn show(
     person: Person,
     asked: Asked,
 ) -> Result<Response, Stop> {
-    let shell = Shell::of_person(&console, &headers, &person).await?.titled("Accounts");
+    let shell = Shell::of_person(&console, &headers, &person).await?.titled("Accounts").wide();
     let query = asked.text("q").to_owned();
-    let mut rows = Vec::new();
-    for account in found(&console, &person, &query).await? {
-        rows.push(row(&console, &person, &shell, &account).await?);
+    let mut found = found(&console, &person, &query).await?;
+    let is_cut = found.len() > ROWS_MAX;
+    found.truncate(ROWS_MAX);
+    let mut rows = Vec::with_capacity(found.len());
+    for account in &found {
+        rows.extend(row(&console, &person, &shell, account).await?);
     }
     let search = asked.field("q", "Find an account").of_type("search").example("Name, e-mail or number");
-    page::draw(&Accounts { empty: nothing(&rows, &query), shell, search, rows })
+    page::draw(&Accounts { empty: nothing(&rows, &query), shell, search, rows, is_cut })
 }
 
 fn nothing(rows: &[Row], query: &str) -> Option<Empty> {
@@ -68,7 +81,7 @@ fn nothing(rows: &[Row], query: &str) -> Option<Empty> {
     Some(empty)
 }
 
-/// One's own accounts that fit, and the one of a number that is known to one.
+/// One's own accounts that fit and, when something is looked for, those below them that do.
 async fn found(console: &Console, person: &Person, query: &str) -> Result<Vec<Arc<Account>>, Stop> {
     let base = &console.gateway;
     let wanted = query.to_lowercase();
@@ -77,40 +90,59 @@ async fn found(console: &Console, person: &Person, query: &str) -> Result<Vec<Ar
         let email = account.email.folded();
         [account.name().to_lowercase(), id, email].iter().any(|text| text.contains(&wanted))
     };
-    let mut all = Vec::new();
+    let (mut all, mut known) = (Vec::new(), HashSet::new());
     for standing in &person.standings {
-        all.extend(base.account(standing.account).await?.filter(|account| fits(account)));
-    }
-    if let Ok(id) = query.parse().map(AccountId)
-        && !all.iter().any(|account| account.id == id)
-    {
-        all.extend(base.account(id).await?.filter(|account| person.knows(&account.path)));
+        let Some(own) = base.account(standing.account).await? else { continue };
+        if fits(&own) && known.insert(own.id) {
+            all.push(own.clone());
+        }
+        let may_look = permission::may(&person.standings, Action::SeeSubaccounts, &own.path, false).allows();
+        let is_covered = own.path.iter().any(|above| {
+            *above != own.id && person.standings.iter().any(|s| s.account == *above && s.role.reaches_down())
+        });
+        if query.is_empty() || !may_look || is_covered {
+            continue;
+        }
+        let table = Table { all_below: true, search: query.to_owned(), sort: Sort::Name, ..Table::default() };
+        let below = subaccounts::page(base, &own, &table, None, BELOW_MAX).await?.rows;
+        all.extend(below.into_iter().map(|row| Arc::new(row.account)).filter(|a| known.insert(a.id)));
     }
     // The tree in its order: each account after the one above it.
     all.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(all)
 }
 
-async fn row(console: &Console, person: &Person, shell: &Shell, account: &Account) -> Result<Row, Stop> {
+async fn row(
+    console: &Console,
+    person: &Person,
+    shell: &Shell,
+    account: &Account,
+) -> Result<Option<Row>, Stop> {
     let base = &console.gateway;
-    let path = base.path(account).await?;
-    let above = path.iter().rev().skip(1).rev().filter(|a| person.knows(&a.path)).map(|a| a.name());
-    let standing = person.standings.iter().find(|standing| standing.account == account.id);
-    let may_see = permission::may(&person.standings, Action::SeeBalance, &account.path, false).allows();
-    let balance = match may_see {
-        true => {
-            let (wallet, promo) = storage::ledger::balance(&mut *base.db.read().await?, account.id).await?;
-            Some(shell.format.money(wallet.checked_add(promo).unwrap_or(wallet)))
-        }
-        false => None,
+    let Some(Subaccount { recent, wallet, promo, effective, children, .. }) =
+        subaccounts::one(base, account, account.id).await?
+    else {
+        return Ok(None);
     };
-    Ok(Row {
+    let path = base.path(account).await?;
+    let above = path.iter().filter(|a| a.id != account.id && person.knows(&a.path)).map(|a| a.name());
+    let standing = person.standings.iter().find(|standing| standing.account == account.id);
+    let may = |action| permission::may(&person.standings, action, &account.path, false).allows();
+    let balance = wallet.checked_add(promo).unwrap_or(wallet);
+    Ok(Some(Row {
         id: account.id,
         name: account.name().to_owned(),
         email: account.email.as_str().to_owned(),
         above: above.collect::<Vec<_>>().join(" / "),
         role: standing.map_or("from above", |standing| standing.role.as_str()),
-        state: effective(path.iter().map(|a| a.state)).into(),
-        balance,
-    })
+        state: effective.into(),
+        balance: may(Action::SeeBalance).then(|| shell.format.money(balance)),
+        sms: may(Action::SeeStatistics).then(|| shell.format.count(recent.accepted)),
+        children: (children > 0 && may(Action::SeeSubaccounts)).then(|| {
+            (
+                shell.format.many(children, "subaccount", "subaccounts"),
+                format!("/a/{}/subaccounts", account.id),
+            )
+        }),
+    }))
 }

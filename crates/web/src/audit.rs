@@ -108,16 +108,20 @@ fn words_of(action: &str) -> String {
     words.to_owned()
 }
 
-fn text_of(value: &serde_json::Value) -> Option<String> {
+/// A value as people read it; instants are those of the account.
+fn text_of(value: &serde_json::Value, format: &Format) -> Option<String> {
     match value {
         serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::String(text) => Some(match text.parse::<jiff::Timestamp>() {
+            Ok(at) => format.time(Moment(at.as_microsecond())).words().to_owned(),
+            Err(_) => text.clone(),
+        }),
         serde_json::Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
         other => Some(other.to_string()),
     }
 }
 
-fn changes_of(entry: &Entry) -> Vec<ChangeShown> {
+fn changes_of(entry: &Entry, format: &Format) -> Vec<ChangeShown> {
     let read = |text: &Option<String>| -> serde_json::Map<String, serde_json::Value> {
         text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     };
@@ -127,8 +131,8 @@ fn changes_of(entry: &Entry) -> Vec<ChangeShown> {
     names.dedup();
     let change = |name: &String| ChangeShown {
         name: name.replace('_', " "),
-        before: before.get(name).and_then(text_of),
-        after: after.get(name).and_then(text_of),
+        before: before.get(name).and_then(|value| text_of(value, format)),
+        after: after.get(name).and_then(|value| text_of(value, format)),
     };
     names.into_iter().map(change).collect()
 }
@@ -150,7 +154,7 @@ async fn shown(console: &Console, place: &Place, entry: Entry) -> Result<Shown, 
     Ok(Shown {
         at: place.format().time_exact(entry.at),
         icon: Icon(icon),
-        changes: changes_of(&entry),
+        changes: changes_of(&entry, place.format()),
         above,
         words: words_of(&entry.action),
         action: entry.action,

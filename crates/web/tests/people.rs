@@ -143,14 +143,11 @@ async fn somebody_is_invited_joins_and_is_removed() {
     let again = ada.get(&link).await;
     assert!(again.text.contains("accepted already"), "{}", again.text);
     let page = house.owner.get(&format!("/a/{}/members", house.main)).await;
-    let start = page.text.find("/members/").unwrap();
-    assert!(page.text[start..].len() > 10 && page.text.contains("ada@example.com"));
-    let member = page
-        .text
-        .split(&format!("/a/{}/members/", house.main))
-        .filter_map(|rest| rest.split('"').next().and_then(|id| id.parse::<i64>().ok()));
-    let member = member.max().unwrap();
-    house.owner.post(&format!("/a/{}/members/{member}/remove", house.main), &[]).await;
+    assert!(page.text.contains("ada@example.com"));
+    let before = format!("/a/{}/members/", house.main);
+    let numbers = page.text.split(&before).filter_map(|rest| rest.split('"').next()?.parse::<i64>().ok());
+    let member = numbers.max().unwrap();
+    house.owner.post(&format!("{before}{member}/remove"), &[]).await;
     let gone = ada.get(&format!("/a/{}/statistics", house.main)).await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND, "for Ada the account does not exist any more");
 }

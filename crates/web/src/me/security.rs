@@ -287,7 +287,6 @@ pub async fn begin_app(
 pub(crate) struct Codes {
     pub shell: Shell,
     pub done: &'static str,
-    pub codes: Vec<String>,
     pub all: Copy,
 }
 
@@ -301,7 +300,7 @@ pub(crate) async fn with_codes(
 ) -> Result<Response, Stop> {
     let Some(codes) = codes else { return Ok(flash::done("/me/security", done)) };
     let all = Copy { label: "All recovery codes".to_owned(), text: codes.join("\n"), is_block: true };
-    page::draw(&Codes { shell: below(console, headers, person, "Recovery codes").await?, done, codes, all })
+    page::draw(&Codes { shell: below(console, headers, person, "Recovery codes").await?, done, all })
 }
 
 /// `POST /me/app/confirm`: the first code.
