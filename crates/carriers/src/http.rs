@@ -1,6 +1,6 @@
 //! A carrier reached by HTTP: another platform that speaks the wire format our own API speaks
 //! (`POST /sms`, `GET /status`, `GET /balance`). Messages go whole, one a request; what became of
-//! them is asked for by [`reports`], since a program behind a firewall cannot be told.
+//! them is asked for by `reports`, since a program behind a firewall cannot be told.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! A carrier reached by SMPP 3.4: several transceiver sessions that share one queue of submissions
-//! and one rate. Here is what they share; one session's life is in [`session`], what is said in
-//! PDUs in [`translate`].
+//! and one rate. Here is what they share; one session's life is in `session`, what is said in
+//! PDUs in `translate`.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};

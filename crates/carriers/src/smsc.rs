@@ -1,6 +1,6 @@
 //! The simulator as a server: an SMPP 3.4 SMSC on a port, for tests, demos and load. It behaves as
 //! the invented [`crate::handset`] says and, when told to, badly. Here is what its sessions share;
-//! one session's life is in [`session`].
+//! one session's life is in `session`.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
