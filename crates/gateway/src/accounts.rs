@@ -11,7 +11,7 @@ mod preview;
 use std::time::Duration;
 
 use domain::account::{Account, AccountSettings, AccountState, AutoTransfer, Email, Preset, effective};
-use domain::actor::Actor;
+use domain::actor::{Actor, ActorKind};
 use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, PostError, Posting, TransferCode};
@@ -167,6 +167,9 @@ pub enum StateError {
         /// What was asked for.
         wanted: &'static str,
     },
+    /// The operator has suspended it, which nobody in its tree can lift.
+    #[error("account {0} was suspended by the operator of this installation, and only they can lift that")]
+    Locked(AccountId),
     /// The books did not take it.
     #[error(transparent)]
     Storage(#[from] Error),
@@ -544,6 +547,12 @@ async fn change_state(
         if !may(account.state) {
             return Err(StateError::WrongState { account: id, state: account.state, wanted });
         }
+        if state == AccountState::Active
+            && actor.above.is_some()
+            && suspended_by_operator(&mut tx, &account).await?
+        {
+            return Err(StateError::Locked(id));
+        }
         let now = base.clock.now();
         note_state(&mut tx, &account, state, action, said, actor, now).await?;
         if state == AccountState::Suspended && account.state != state {
@@ -560,6 +569,19 @@ async fn change_state(
     .await?;
     base.refresh().await?;
     Ok(account)
+}
+
+/// Whether the operator has suspended an account since it was active last.
+async fn suspended_by_operator(tx: &mut Tx, account: &Account) -> Result<bool, Error> {
+    const LOOKED_AT: i64 = 50;
+    if account.state == AccountState::Active {
+        return Ok(false);
+    }
+    let filter = storage::audit::Filter { action: Some("account.".to_owned()), ..Default::default() };
+    let entries = storage::audit::page(tx, account.id, &filter, None, LOOKED_AT).await?;
+    let since = entries.iter().take_while(|entry| entry.action != "account.activate");
+    let suspensions = since.filter(|entry| entry.action == "account.suspend");
+    Ok(suspensions.map(|entry| entry.actor.kind).any(|kind| kind == ActorKind::CommandLine))
 }
 
 async fn note_state(

@@ -123,6 +123,7 @@ fn not_changed(error: StateError) -> Problem {
     match error {
         StateError::Storage(error) => error.into(),
         StateError::NotFound(id) => Problem::not_found(format!("account {id}")),
+        StateError::Locked(id) => Problem::new(Kind::StateLockedByPlatform, error).with("account", id.0),
         StateError::NoReason(_) => Problem::field("reason", error),
         StateError::WrongState { account, state: AccountState::Closed, .. } => {
             Problem::new(Kind::AccountClosed, error).with("account", account.0)

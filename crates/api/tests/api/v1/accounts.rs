@@ -1,6 +1,8 @@
 //! `/v1/accounts`.
 
+use domain::actor::Actor;
 use domain::key::{Scope, Scopes};
+use gateway::accounts;
 use serde_json::json;
 
 use crate::house::House;
@@ -92,6 +94,24 @@ async fn an_account_decides_nothing_of_this_about_itself() {
     let rule = json!({ "threshold": "1", "amount": "1" });
     let set = house.v1(&key, "PUT", format!("{at}/automatic-transfer")).json_body(&rule).send().await;
     set.problem(403, "permission_missing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_has_suspended_nobody_in_the_tree_activates() {
+    let house = House::new().await;
+    let key = house.key(house.main.id, |_| {}).await;
+    let child = house.account("Child", Some(house.main.id), 0).await;
+    let at = format!("/v1/accounts/{}", child.id);
+    let operator = Actor::command_line();
+    accounts::suspend(&house.gateway, child.id, "spam", &operator).await.unwrap();
+    // Nor by suspending or closing it oneself first.
+    house.posted(&key, format!("{at}/suspend"), &json!({ "reason": "mine" })).await;
+    house.posted(&key, format!("{at}/activate"), &json!({})).await.problem(409, "state_locked_by_platform");
+    house.posted(&key, format!("{at}/close"), &json!({})).await;
+    house.posted(&key, format!("{at}/reopen"), &json!({})).await.problem(409, "state_locked_by_platform");
+    accounts::activate(&house.gateway, child.id, &operator).await.unwrap();
+    house.posted(&key, format!("{at}/suspend"), &json!({ "reason": "mine" })).await;
+    assert_eq!(house.posted(&key, format!("{at}/activate"), &json!({})).await.json()["state"], "active");
 }
 
 #[tokio::test(flavor = "multi_thread")]
