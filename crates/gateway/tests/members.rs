@@ -96,6 +96,12 @@ async fn log(base: &Base, account: &Account) -> Vec<String> {
     page.into_iter().rev().map(|entry| entry.action).collect()
 }
 
+/// Whether keys of an account above may step in now.
+async fn key_may(base: &Base, account: &Account, above: &Account) -> bool {
+    let account = fresh(base, account).await;
+    visits::key_may(base, &account, above.id).await.unwrap()
+}
+
 async fn role_of(base: &Base, account: &Account, login: LoginId) -> Option<Role> {
     let mut conn = base.db.read().await.unwrap();
     storage::members::of(&mut conn, account.id, login).await.unwrap().map(|member| member.role)
@@ -400,15 +406,15 @@ async fn an_account_that_wants_to_be_asked_is_entered_by_a_yes_for_a_time() {
         assert!(visits::grant(&base, child.id, question.id, HowLong::Day, bob, &by_bob).await.is_err());
 
         let question = visits::ask(&base, &visitor, child.id, "your prices", &by_ada).await.unwrap();
-        assert!(!visits::key_may(&base, &*fresh(&base, &child).await, main.id).await.unwrap());
+        assert!(!key_may(&base, &child, &main).await);
         visits::grant(&base, child.id, question.id, HowLong::Hour, bob, &by_bob).await.unwrap();
-        assert!(visits::key_may(&base, &*fresh(&base, &child).await, main.id).await.unwrap());
+        assert!(key_may(&base, &child, &main).await);
         clock.set(NOW.after(Duration::from_secs(1_800)));
         let visit = visits::begin(&base, &visitor, child.id, "", &by_ada).await.unwrap();
         assert_eq!(visit.ends_at, NOW.after(Duration::from_secs(3_600)), "not longer than the yes");
         visits::withdraw(&base, child.id, question.id, bob, &by_bob).await.unwrap();
         assert_eq!(visits::current(&base, visitor.session, child.id).await.unwrap(), None);
-        assert!(!visits::key_may(&base, &*fresh(&base, &child).await, main.id).await.unwrap());
+        assert!(!key_may(&base, &child, &main).await);
         assert_eq!(mails(&base, "access-answered").await.len(), 2);
         let said = log(&base, &child).await;
         for action in ["access.ask", "access.refuse", "access.grant", "visit.begin", "access.withdraw"] {
