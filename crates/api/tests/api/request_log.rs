@@ -87,7 +87,7 @@ async fn what_v1_was_asked_is_kept_too() {
     let [missing, key, _] = &calls[..] else { panic!("{calls:?}") };
     assert_eq!((missing.status, missing.code.as_str()), (404, "not_found"));
     assert!(!missing.error.is_empty());
-    let secret = created.json()["secret"].as_str().unwrap_or_else(|| panic!("{}", created.body)).to_owned();
+    let secret = created.json()["key"].as_str().unwrap_or_else(|| panic!("{}", created.body)).to_owned();
     assert!(secret.starts_with("bl_live_") && !key.answer.contains(&secret), "{key:?}");
     assert!(key.answer.contains(&secret[..12]), "{key:?}");
 }
