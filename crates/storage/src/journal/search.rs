@@ -200,12 +200,14 @@ impl Source {
         let walked = asked.params.clone();
         let fits = self.fits(&mut asked, search);
         let limit_at = asked.param(limit.into());
-        // The rows come in the order of the inner statement: an order here would have all of them read.
+        // SQLite gives the rows in the order of the inner statement, and an order here would have it read
+        // all of them. PostgreSQL may join the accounts in any order, so it has to be told.
+        let order = if conn.is_sqlite() { "" } else { "order by created_at desc, id desc" };
         let sql = format!(
             "select {COLUMNS} from (
             select {COLUMNS} from messages where {inner}
             order by created_at desc, id desc limit {budget_at}) m
-        where {fits} limit {limit_at}"
+        where {fits} {order} limit {limit_at}"
         );
         let found = conn.query(&sql, &asked.params).await?;
         let found = found.into_iter().map(read).collect::<Result<Vec<Sent>>>()?;
