@@ -72,8 +72,10 @@ impl Code {
         match refused {
             RecipientRefused::Number(_) => Code::RECIPIENT,
             RecipientRefused::Reload { .. } => Code::RELOAD,
-            RecipientRefused::DayMax { .. } => Code::DAY_MAX,
-            RecipientRefused::NoPrice { .. } | RecipientRefused::NoRoute { .. } => Code::SENDING,
+            RecipientRefused::DayMax { .. } | RecipientRefused::Limit { .. } => Code::DAY_MAX,
+            RecipientRefused::Country { .. }
+            | RecipientRefused::NoPrice { .. }
+            | RecipientRefused::NoRoute { .. } => Code::SENDING,
         }
     }
 }
@@ -211,7 +213,7 @@ impl From<SendRefused> for ApiError {
             SendRefused::TooManyRecipients { .. } | SendRefused::Text(_) | SendRefused::Validity { .. } => {
                 Code::PARAMETER
             }
-            SendRefused::Sender(_) => Code::SENDER,
+            SendRefused::Sender(_) | SendRefused::SenderNotAllowed { .. } => Code::SENDER,
             SendRefused::InsufficientCredits { .. } => Code::CREDIT,
             SendRefused::NotActive { .. } => Code::RIGHT,
             SendRefused::Busy => return ApiError::busy(refused.to_string()),

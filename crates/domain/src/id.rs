@@ -42,6 +42,10 @@ id!(
     PriceRowId
 );
 id!(
+    /// A limit's number.
+    LimitId
+);
+id!(
     /// A person's number.
     LoginId
 );

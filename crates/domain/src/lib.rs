@@ -10,6 +10,7 @@ pub mod id;
 pub mod key;
 pub mod label;
 pub mod ledger;
+pub mod limit;
 pub mod login;
 pub mod member;
 pub mod message;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use domain::account::{Account, AccountState};
 use domain::credits::Credits;
-use domain::id::MessageId;
+use domain::id::{AccountId, MessageId};
 use domain::label::{ForeignId, Label};
+use domain::limit::{Applied, Limit, Measure, Reached};
 use domain::message::MessageClass;
 use domain::moment::Moment;
 use domain::phone_number::{Country, Network, NumberError, PhoneNumber};
@@ -16,6 +17,7 @@ use domain::sender_id::{SenderError, SenderId};
 use domain::text::{Content, TextError};
 
 use crate::base::{Base, Prices};
+use crate::limits::Held;
 
 /// Recipients one request may name.
 pub const RECIPIENTS_MAX: usize = 10_000;
@@ -115,6 +117,23 @@ pub enum RecipientRefused {
         /// The most a day.
         max: i64,
     },
+    /// A limit is full: the account's own or one of those above.
+    #[error("a limit is reached for {to}: {reached}; {}, and an administrator of account {} can raise it",
+        begins_anew(.reached.measure), .reached.by)]
+    Limit {
+        /// The recipient.
+        to: PhoneNumber,
+        /// Which.
+        reached: Box<Reached>,
+    },
+    /// Messages to the country are not allowed.
+    #[error("account {by} does not allow messages to the country of {to}; an administrator of it can")]
+    Country {
+        /// The recipient.
+        to: PhoneNumber,
+        /// Whose people said so.
+        by: AccountId,
+    },
     /// Nobody set a price for the destination.
     #[error("there is no price for messages to {to}; the operator can set one")]
     NoPrice {
@@ -127,6 +146,14 @@ pub enum RecipientRefused {
         /// The recipient.
         to: PhoneNumber,
     },
+}
+
+fn begins_anew(measure: Measure) -> &'static str {
+    match measure {
+        Measure::SpendDay | Measure::MessagesDay => "it begins anew tomorrow",
+        Measure::SpendMonth => "it begins anew next month",
+        Measure::MessagesHour => "it begins anew with the next hour",
+    }
 }
 
 /// Why a request was refused as a whole. Nothing of it is stored or charged.
@@ -147,6 +174,16 @@ pub enum SendRefused {
     /// The sender cannot be shown.
     #[error("the parameter 'from': {0}")]
     Sender(#[from] SenderError),
+    /// The account may not use this sender.
+    #[error(
+        "the parameter 'from': account {by} does not allow the sender '{sender}'; use one it allows, or ask an administrator of it"
+    )]
+    SenderNotAllowed {
+        /// The sender.
+        sender: String,
+        /// Whose people said so.
+        by: AccountId,
+    },
     /// The validity is out of range.
     #[error("the parameter 'ttl' is {minutes} minutes; use 1 to {VALIDITY_MINUTES_MAX}")]
     Validity {
@@ -165,7 +202,7 @@ pub enum SendRefused {
     #[error("account {account} is {}; an administrator above it can change that", .state.as_str())]
     NotActive {
         /// The account.
-        account: domain::id::AccountId,
+        account: AccountId,
         /// Its effective state.
         state: AccountState,
     },
@@ -192,6 +229,8 @@ pub struct Drafts {
     pub(crate) class: MessageClass,
     pub(crate) validity_minutes: u32,
     pub(crate) send_at: Option<Moment>,
+    /// The limits it counts against, in the order they are locked.
+    pub(crate) limits: Arc<[Applied<Limit>]>,
     pub(crate) drafts: Vec<Draft>,
 }
 
@@ -258,7 +297,11 @@ pub(crate) async fn draft(
     let home = home(base, account);
     let path = base.path(account).await.map_err(Arc::new)?;
     let prices = base.prices().await.map_err(Arc::new)?;
-    let mut ways = Ways::new(&prices, &path, now, leads_to);
+    let held = base.limits(account).await.map_err(Arc::new)?;
+    if let Some(limit) = held.against_sender(sender.as_str()) {
+        return Err(SendRefused::SenderNotAllowed { sender: sender.as_str().to_owned(), by: limit.by });
+    }
+    let mut ways = Ways::new(&prices, &path, &held, now, leads_to);
     let drafts = request.recipients.iter().map(|written| ways.draft(written, home)).collect();
     Ok(Drafts {
         account: account.clone(),
@@ -271,6 +314,7 @@ pub(crate) async fn draft(
         class,
         validity_minutes,
         send_at: request.send_at.filter(|at| *at > now),
+        limits: held.counting.clone(),
         drafts,
         request,
     })
@@ -293,6 +337,7 @@ pub(crate) struct Ways<'a, F> {
     known: Vec<(Option<Country>, Option<Network>, Found)>,
     prices: &'a Prices,
     path: &'a [Arc<Account>],
+    held: &'a Held,
     now: Moment,
     leads_to: F,
 }
@@ -301,14 +346,21 @@ type Found = Result<Arc<Way>, Unreachable>;
 
 #[derive(Clone, Copy)]
 enum Unreachable {
+    NotAllowed(AccountId),
     NoPrice,
     NoRoute,
 }
 
 impl<'a, F: Fn(Option<Country>) -> bool> Ways<'a, F> {
     /// None yet, for an account of this path at this time.
-    pub fn new(prices: &'a Prices, path: &'a [Arc<Account>], now: Moment, leads_to: F) -> Ways<'a, F> {
-        Ways { known: Vec::new(), prices, path, now, leads_to }
+    pub fn new(
+        prices: &'a Prices,
+        path: &'a [Arc<Account>],
+        held: &'a Held,
+        now: Moment,
+        leads_to: F,
+    ) -> Ways<'a, F> {
+        Ways { known: Vec::new(), prices, path, held, now, leads_to }
     }
 
     /// A recipient as it was written.
@@ -338,12 +390,16 @@ impl<'a, F: Fn(Option<Country>) -> bool> Ways<'a, F> {
             }
         };
         way.map_err(|why| match why {
+            Unreachable::NotAllowed(by) => RecipientRefused::Country { to, by },
             Unreachable::NoPrice => RecipientRefused::NoPrice { to },
             Unreachable::NoRoute => RecipientRefused::NoRoute { to },
         })
     }
 
     fn find(&self, country: Option<Country>, network: Option<Network>) -> Result<Arc<Way>, Unreachable> {
+        if let Some(limit) = self.held.against_country(country) {
+            return Err(Unreachable::NotAllowed(limit.by));
+        }
         if !(self.leads_to)(country) {
             return Err(Unreachable::NoRoute);
         }

@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use storage::{Db, Result};
 
 use crate::clock::Clock;
+use crate::limits::Held;
 use crate::overview::Below;
 use crate::people::{self, PeopleRules};
 
@@ -64,6 +65,7 @@ struct Memory {
     accounts: quick_cache::sync::Cache<AccountId, (i64, Arc<Account>)>,
     keys: quick_cache::sync::Cache<String, (i64, Option<Arc<Key>>)>,
     prices: RwLock<(i64, Arc<Prices>)>,
+    limits: quick_cache::sync::Cache<AccountId, (i64, Arc<Held>)>,
     own_url: OnceLock<String>,
     mail_server: OnceLock<Option<String>>,
     people: people::Held,
@@ -103,6 +105,7 @@ impl Base {
             accounts: quick_cache::sync::Cache::new(REMEMBERED_MAX),
             keys: quick_cache::sync::Cache::new(REMEMBERED_MAX),
             prices: RwLock::new((-2, Arc::default())),
+            limits: quick_cache::sync::Cache::new(REMEMBERED_MAX),
             own_url: OnceLock::new(),
             mail_server: OnceLock::new(),
             people: people::Held::new(REMEMBERED_MAX),
@@ -212,6 +215,20 @@ impl Base {
         let mut held = self.memory.prices.write().unwrap_or_else(|p| p.into_inner());
         *held = (version, prices.clone());
         Ok(prices)
+    }
+
+    /// The limits that what an account sends must keep, as of a second ago at most.
+    pub(crate) async fn limits(&self, account: &Account) -> Result<Arc<Held>> {
+        let version = self.version();
+        if let Some((seen, held)) = self.memory.limits.get(&account.id)
+            && seen == version
+        {
+            return Ok(held);
+        }
+        let all = storage::limits::of(&mut *self.db.read().await?, &account.path).await?;
+        let held = Arc::new(Held::of(&account.path, &all));
+        self.memory.limits.insert(account.id, (version, held.clone()));
+        Ok(held)
     }
 
     /// What a unit to a destination costs each account of a path (root first).

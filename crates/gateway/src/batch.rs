@@ -195,31 +195,32 @@ impl Writer {
         let mut tx = self.base.db.begin().await?;
         let mut book = Book::default();
         // Always in this order, so that two nodes never wait for each other in a circle: messages,
-        // wallets by their ids, the installation's own places, statistics. What need not wait for an
+        // wallets by their ids, the use of limits, the installation's own places, statistics. What need not wait for an
         // answer is asked in one journey.
         let begun = report::Begun::at(&mut tx, entries, self.early_possible).await?;
         let ask = intake::Ask::about(requests, now, zone);
         let mut wallets = intake::wallets(requests);
         let messages = storage::messages::lock(begun.ids.iter().copied());
         let locked: Vec<ledger::Locked>;
-        let (reported, standing, texts, counts);
+        let (reported, standing, texts, counts, used);
         if entries.iter().any(Entry::may_refund) {
             let known = tx.ask(messages).await?;
             reported = report::Look::at(&mut tx, entries, begun, known).await?;
             wallets.extend(reported.wallets(entries));
-            let ask = (ledger::locked(wallets), ask.standing(), ask.texts(), ask.counts());
-            (locked, standing, texts, counts) = tx.ask(ask).await?;
+            let ask = (ledger::locked(wallets), ask.used(), ask.standing(), ask.texts(), ask.counts());
+            (locked, used, standing, texts, counts) = tx.ask(ask).await?;
         } else {
             let known;
-            let ask = (messages, ledger::locked(wallets), ask.standing(), ask.texts(), ask.counts());
-            (known, locked, standing, texts, counts) = tx.ask(ask).await?;
+            let ask =
+                (messages, ledger::locked(wallets), ask.used(), ask.standing(), ask.texts(), ask.counts());
+            (known, locked, used, standing, texts, counts) = tx.ask(ask).await?;
             reported = report::Look::at(&mut tx, entries, begun, known).await?;
         }
         ledger::load(&mut book, &locked);
         let mut reports = reported.decide(entries, &mut book, now, zone);
         let mut intake = intake::Decided::default();
         if !requests.is_empty() {
-            let answers = intake::Answers { standing, texts, counts };
+            let answers = intake::Answers { standing, texts, counts, used };
             let look = intake::Look::at(&mut tx, requests, &ask, answers, &book, now).await?;
             let first_id = self.message_ids.take(&mut tx, "message", Ids::needed(requests), now).await?;
             intake = intake::decide(look, requests, &mut book, first_id, now, zone);

@@ -46,6 +46,11 @@ pub fn day_of(moment: Moment, time_zone: &TimeZone) -> i64 {
     number_of(time_zone.to_datetime(timestamp).date())
 }
 
+/// The hour of a moment, counted from 1970.
+pub fn hour_of(moment: Moment) -> i64 {
+    moment.0.div_euclid(3_600_000_000)
+}
+
 /// The date of a number such as 20261123.
 pub fn date_of(day: i64) -> Option<Date> {
     let year = i16::try_from(day / 10_000).ok()?;

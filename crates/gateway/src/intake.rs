@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::account::{AccountState, effective};
 use domain::credits::Credits;
 use domain::id::{AccountId, MessageId, NodeId};
+use domain::limit::{self, Applied, Limit, Reached, Rule};
 use domain::ledger::{Book, Cause, CauseKind, Cost, Group, LedgerAccount, Posting, TransferCode};
 use domain::message::MessageStatus;
 use domain::moment::Moment;
@@ -17,11 +18,13 @@ use storage::messages::{Had, NewMessage, levels_text};
 use storage::outbox::{self, Entry, Waiting};
 use storage::standing::{self, Standing};
 use storage::statistics::{Line, Tally};
+use storage::limits::{self, Use, Used};
 use storage::{Question, Result, Tx, messages, notices, promo};
 use tokio::sync::oneshot;
 
 use crate::accept::{Drafts, RecipientRefused, SendRefused, Sent, SentMessage};
 use crate::base::Base;
+use crate::clock::hour_of;
 use crate::dispatch::Plan;
 use crate::mail;
 use crate::report::Day;
@@ -50,6 +53,8 @@ pub struct Look<'a> {
     texts_here: HashSet<(AccountId, i64, &'a str)>,
     /// How much of it for each recipient, where that is limited.
     today_here: HashMap<(AccountId, i64), i64>,
+    /// What has been used of limits, this batch included.
+    used: HashMap<Use, Used>,
 }
 
 /// The accounts whose wallets a decision may touch: the senders, those above that earn or bear a
@@ -80,6 +85,8 @@ pub struct Ask<'a> {
     counts: Vec<Had<'a>>,
     /// What the numbers of the questions mean: a request, and the place of a recipient in it.
     places: Vec<(usize, usize)>,
+    /// What limits it counts against.
+    uses: BTreeSet<Use>,
 }
 
 /// What the books answered.
@@ -87,6 +94,7 @@ pub struct Answers {
     pub standing: HashMap<AccountId, Standing>,
     pub texts: Vec<i64>,
     pub counts: Vec<(i64, i64)>,
+    pub used: HashMap<Use, Used>,
 }
 
 impl<'a> Ask<'a> {
@@ -94,7 +102,8 @@ impl<'a> Ask<'a> {
     /// many messages today.
     pub fn about(requests: &'a [Request], now: Moment, time_zone: &TimeZone) -> Ask<'a> {
         let accounts = requests.iter().flat_map(|r| r.drafts.account.path.iter().copied()).collect();
-        let mut ask = Ask { accounts, texts: Vec::new(), counts: Vec::new(), places: Vec::new() };
+        let uses = requests.iter().flat_map(|r| r.drafts.limits.iter().map(use_of)).collect();
+        let mut ask = Ask { accounts, texts: Vec::new(), counts: Vec::new(), places: Vec::new(), uses };
         let mut today = None;
         for (r, request) in requests.iter().enumerate() {
             let drafts = &request.drafts;
@@ -136,6 +145,11 @@ impl<'a> Ask<'a> {
         messages::had_text(&self.texts)
     }
 
+    /// What has been used of the limits, locked behind the wallets.
+    pub fn used(&self) -> Question<'_, HashMap<Use, Used>> {
+        limits::locked(self.uses.iter().copied())
+    }
+
     /// How much recipients had today.
     pub fn counts(&self) -> Question<'_, Vec<(i64, i64)>> {
         messages::had_count(&self.counts)
@@ -153,7 +167,15 @@ impl<'a> Look<'a> {
         now: Moment,
     ) -> Result<Look<'a>> {
         let place = |number: i64| usize::try_from(number).ok().and_then(|n| ask.places.get(n).copied());
+        let Answers { mut used, .. } = answers;
+        if used.len() < ask.uses.len() {
+            // What was never used has no row that could be locked. Another node may make it first.
+            let unused = ask.uses.iter().copied().filter(|key| !used.contains_key(key));
+            limits::open(tx, unused).await?;
+            used = tx.ask(ask.used()).await?;
+        }
         let mut look = Look {
+            used,
             standing: answers.standing,
             repeated: answers.texts.into_iter().filter_map(place).collect(),
             today: answers.counts.into_iter().filter_map(|(n, count)| Some((place(n)?, count))).collect(),
@@ -194,6 +216,83 @@ impl<'a> Look<'a> {
             }
         }
         refused
+    }
+
+    /// The recipients of a request that do not fit into a limit any more, and what the others take of each.
+    fn within_limits(
+        &self,
+        drafts: &Drafts,
+        refused: &mut HashMap<usize, RecipientRefused>,
+        now: Moment,
+        today: i64,
+    ) -> Vec<Used> {
+        let hour = hour_of(now);
+        let known = |applied: &Applied<Limit>| {
+            let period = match &applied.limit.rule {
+                Rule::Most { measure, .. } => limit::period(*measure, today, hour),
+                _ => today,
+            };
+            self.used.get(&use_of(applied)).copied().unwrap_or_default().in_period(period)
+        };
+        let mut all: Vec<Used> = drafts.limits.iter().map(known).collect();
+        let mut takes = Vec::with_capacity(all.len());
+        for (d, draft) in drafts.drafts.iter().enumerate() {
+            let Ok(ready) = &draft.ready else { continue };
+            if refused.contains_key(&d) {
+                continue;
+            }
+            takes.clear();
+            let mut full = None;
+            for (l, applied) in drafts.limits.iter().enumerate() {
+                let Rule::Most { measure, country, label, most } = &applied.limit.rule else { continue };
+                let elsewhere = country.is_some_and(|country| country.as_str() != &*ready.way.country);
+                if elsewhere || label.as_ref().is_some_and(|label| drafts.request.label.as_ref() != Some(label)) {
+                    continue;
+                }
+                let takes_of = limit::taken(*measure, drafts.price_for(applied.counted, ready));
+                if all[l].used.saturating_add(takes_of) > *most {
+                    full = Some(Reached {
+                        limit: applied.limit.id,
+                        measure: *measure,
+                        most: (applied.counted == drafts.account.id).then_some(*most),
+                        country: *country,
+                        label: label.clone(),
+                        counted: applied.counted,
+                        by: applied.limit.by,
+                    });
+                    break;
+                }
+                takes.push((l, takes_of));
+            }
+            match full {
+                Some(reached) => {
+                    refused.insert(d, RecipientRefused::Limit { to: ready.number, reached: Box::new(reached) });
+                }
+                None => takes.iter().for_each(|(l, takes)| all[*l].used += takes),
+            }
+        }
+        all
+    }
+
+    /// Notes what a request has used of its limits, and which of them have become fuller than what their
+    /// accounts were told of.
+    fn note_used(&mut self, drafts: &Drafts, used: Vec<Used>, decided: &mut Decided) {
+        for (applied, mut used) in drafts.limits.iter().zip(used) {
+            let key = use_of(applied);
+            if self.used.get(&key).is_some_and(|before| before.used == used.used && before.period == used.period)
+            {
+                continue;
+            }
+            if let Rule::Most { most, .. } = &applied.limit.rule {
+                let share = limit::reached(used.used, *most);
+                if share > used.warned {
+                    used.warned = share;
+                    decided.fuller.insert(key, (applied.clone(), used));
+                }
+            }
+            self.used.insert(key, used);
+            decided.used.insert(key, used);
+        }
     }
 
     /// Notes what a recipient gets by this batch, for the requests that follow in it.
@@ -259,6 +358,15 @@ pub struct Decided {
     arm_below: BTreeSet<AccountId>,
     lots: HashMap<i64, Credits>,
     not_moved: Vec<NotMoved>,
+    /// What has been used of limits.
+    used: BTreeMap<Use, Used>,
+    /// Limits that have reached a share that their accounts are told of.
+    fuller: BTreeMap<Use, (Applied<Limit>, Used)>,
+}
+
+/// Whose use of which limit.
+fn use_of(applied: &Applied<Limit>) -> Use {
+    (applied.limit.id, applied.counted)
 }
 
 /// An automatic transfer that was due and was not made.
@@ -319,6 +427,10 @@ fn decide_one<'a>(
     }
     let segments = drafts.segments;
     let mut refused = look.refused(r, drafts);
+    let used = match drafts.limits.is_empty() {
+        true => Vec::new(),
+        false => look.within_limits(drafts, &mut refused, now, today),
+    };
     let mut sent = drafts.answer(|d| refused.remove(&d));
     let accepted: Vec<usize> = (0..sent.len()).filter(|d| sent[*d].refused.is_none()).collect();
     let mut by_level: Vec<(AccountId, Credits)> = Vec::new();
@@ -340,6 +452,7 @@ fn decide_one<'a>(
     let total = cost.total();
     let batch = MessageId(*next_id);
     let promo = charge(decided, look, drafts, &cost, batch, book, today)?;
+    look.note_used(drafts, used, decided);
     let mut promo_left = promo;
     let mut messages = Vec::with_capacity(accepted.len());
     for d in accepted {
@@ -595,6 +708,9 @@ impl Decided {
         for (lot, remaining) in &self.lots {
             promo::set_remaining(tx, *lot, *remaining).await?;
         }
+        if !self.used.is_empty() {
+            limits::set(tx, self.used.iter().map(|(key, used)| (*key, *used))).await?;
+        }
         Ok(())
     }
 
@@ -619,6 +735,36 @@ impl Decided {
                     above,
                     amount: *amount,
                     why: *why,
+                    side,
+                };
+                mail::enqueue_sparingly(tx, base, to.id, &mail::MONEY, &message, now).await?;
+            }
+        }
+        self.tell_of_limits(tx, base, now).await
+    }
+}
+
+impl Decided {
+    /// Tells accounts of limits that have become fuller: the one whose use is counted, and the one whose
+    /// people can raise it.
+    async fn tell_of_limits(&self, tx: &mut Tx, base: &Base, now: Moment) -> Result<()> {
+        for ((_, counted), (applied, used)) in &self.fuller {
+            let by = applied.limit.by;
+            let both = storage::accounts::find_all(tx, &[counted.0, by.0]).await?;
+            let find = |id: AccountId| both.iter().find(|a| a.id == id).map(mail::Account::from);
+            let (Some(account), Some(setter)) = (find(*counted), find(by)) else { continue };
+            let Rule::Most { measure, country, label, most } = &applied.limit.rule else { continue };
+            let sides = [(account, mail::Side::Below), (setter, mail::Side::Above)];
+            for (to, side) in sides.into_iter().take(if by == *counted { 1 } else { 2 }) {
+                let message = mail::Message::LimitFuller {
+                    account,
+                    setter,
+                    measure: *measure,
+                    country: *country,
+                    label: label.as_ref(),
+                    used: used.used,
+                    most: *most,
+                    share: used.warned,
                     side,
                 };
                 mail::enqueue_sparingly(tx, base, to.id, &mail::MONEY, &message, now).await?;
@@ -658,6 +804,13 @@ impl Drafts {
 
     fn price(&self, ready: &crate::accept::Ready) -> Credits {
         ready.way.price(self.segments)
+    }
+
+    /// What a message costs an account of the path.
+    fn price_for(&self, account: AccountId, ready: &crate::accept::Ready) -> Credits {
+        let level = ready.way.levels.iter().find(|(at, _)| *at == account);
+        let amount = level.and_then(|(_, price)| price.amount.times(u64::from(self.segments)));
+        amount.unwrap_or_else(|| self.price(ready))
     }
 
     /// Whether any account of the path pays something else than another.

@@ -16,6 +16,7 @@ pub(crate) mod intake;
 pub mod join;
 pub mod journal;
 pub mod keys;
+pub mod limits;
 pub mod logins;
 pub mod mail;
 pub mod members;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use domain::account::Account;
 use domain::credits::Credits;
+use domain::id::AccountId;
 use domain::phone_number::{Country, PhoneNumber};
 use domain::sender_id::SenderError;
 use domain::text::{Alphabet, Content, Outside, TEXT_MAX, TextError, outside_gsm7, replaced_by_gsm7};
@@ -37,6 +38,8 @@ pub struct Preview {
     pub text: std::result::Result<Text, TextError>,
     /// Who it would be from; or why it cannot be.
     pub sender: std::result::Result<String, SenderError>,
+    /// The account whose people do not allow that sender, if so.
+    pub sender_forbidden_by: Option<AccountId>,
     /// The numbers it would go to, each once, in the order they were written.
     pub numbers: Vec<PhoneNumber>,
     /// What was written and is no number to send to, [`PROBLEMS_MAX`] at the most.
@@ -62,6 +65,7 @@ impl Preview {
     pub fn is_ready(&self) -> bool {
         self.text.is_ok()
             && self.sender.is_ok()
+            && self.sender_forbidden_by.is_none()
             && !self.numbers.is_empty()
             && !self.too_many
             && self.is_covered()
@@ -173,7 +177,10 @@ pub(crate) async fn preview(
     let written = draft.sender.as_deref().map(str::trim).filter(|sender| !sender.is_empty());
     let sender = sender(base, account, written).map(|sender| sender.as_str().to_owned());
     let (home, path, prices) = (home(base, account), base.path(account).await?, base.prices().await?);
-    let mut ways = Ways::new(&prices, &path, base.clock.now(), leads_to);
+    let held = base.limits(account).await?;
+    let against = sender.as_ref().ok().and_then(|sender| held.against_sender(sender));
+    let sender_forbidden_by = against.map(|limit| limit.by);
+    let mut ways = Ways::new(&prices, &path, &held, base.clock.now(), leads_to);
     // Until the text is there, the price of one segment is shown.
     let segments = text.as_ref().map_or(1, |text| text.segments);
     let mut seen: HashMap<PhoneNumber, ()> = HashMap::new();
@@ -224,6 +231,7 @@ pub(crate) async fn preview(
     Ok(Preview {
         text,
         sender,
+        sender_forbidden_by,
         too_many: numbers.len() > RECIPIENTS_MAX,
         numbers,
         problems,

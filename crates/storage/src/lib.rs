@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod journal;
 pub mod keys;
 pub mod ledger;
+pub mod limits;
 pub mod logins;
 pub mod mails;
 pub mod members;

@@ -25,6 +25,11 @@ pub const ALL: &[Migration] = &[
         sql: include_str!("../migrations/0004_create_rollups.sql"),
     },
     Migration { version: 5, name: "fill rollups", sql: FILL_ROLLUPS },
+    Migration {
+        version: 10,
+        name: "create limits",
+        sql: include_str!("../migrations/0010_create_limits.sql"),
+    },
 ];
 
 /// Sums up the statistics; see [`crate::rollups::rebuild`].

@@ -55,6 +55,7 @@ pub mod format;
 mod home;
 mod invitation;
 mod keys;
+mod limits;
 mod link;
 mod me;
 mod members;
@@ -239,6 +240,8 @@ pages! {
     Post "/a/{id}/subaccounts/{child}/credits/take-back" Account(MoveCredits) => subaccounts::money::take_back;
     Post "/a/{id}/subaccounts/{child}/credits/automatic" Account(MoveCredits) => subaccounts::money::set_rule;
     Get  "/a/{id}/subaccounts/{child}/limits"   Account(SeeSubaccounts)  => subaccounts::limits::show;
+    Post "/a/{id}/subaccounts/{child}/limits"   Account(ManageSubaccounts) => subaccounts::limits::set;
+    Post "/a/{id}/subaccounts/{child}/limits/{limit}/remove" Account(ManageSubaccounts) => subaccounts::limits::remove;
     Get  "/a/{id}/subaccounts/{child}/prices"   Account(SeeSubaccounts)  => subaccounts::prices::show;
     Get  "/a/{id}/subaccounts/{child}/members"  Account(SeeSubaccounts)  => subaccounts::people::show;
     Get  "/a/{id}/subaccounts/{child}/access"   Account(SeeSubaccounts)  => subaccounts::access::show;
@@ -261,6 +264,9 @@ pages! {
     Get  "/a/{id}/credits/statement.csv"    Account(SeeCredits)      => credits::export;
     Get  "/a/{id}/credits/transfer"         Account(MoveCredits)     => credits::transfer_form;
     Post "/a/{id}/credits/transfer"         Account(MoveCredits)     => credits::transfer;
+    Get  "/a/{id}/limits"                   Account(SeeCredits)      => limits::show;
+    Post "/a/{id}/limits"                   Account(ManageSettings)  => limits::add;
+    Post "/a/{id}/limits/{limit}/remove"    Account(ManageSettings)  => limits::take_away;
 
     // Developers.
     Get  "/a/{id}/keys"                     Account(SeeKeys)         => keys::show;
@@ -350,6 +356,7 @@ mod tests {
             ("new subaccount", drawn(subaccounts::create::tests::sample())),
             ("a subaccount", drawn(subaccounts::glance::tests::sample())),
             ("its credits", drawn(subaccounts::money::tests::sample())),
+            ("limits", drawn(limits::tests::sample())),
             ("its limits", drawn(subaccounts::limits::sample())),
             ("its prices", drawn(subaccounts::prices::sample())),
             ("its members", drawn(subaccounts::people::sample())),

@@ -33,13 +33,14 @@ use Action::*;
 
 /// Every entry: group, words, drawing, path below the account, and what it takes.
 #[rustfmt::skip]
-const ENTRIES: [(&str, &str, &str, &str, Action); 13] = [
+const ENTRIES: [(&str, &str, &str, &str, Action); 14] = [
     ("",           "Overview",    "overview",   "",            SeeAccount),
     ("",           "Subaccounts", "tree",       "subaccounts", SeeSubaccounts),
     ("Messages",   "Send",        "send",       "send",        SendMessages),
     ("Messages",   "Journal",     "journal",    "messages",    SeeMessages),
     ("Messages",   "Statistics",  "statistics", "statistics",  SeeStatistics),
     ("Money",      "Credits",     "credits",    "credits",     SeeCredits),
+    ("Money",      "Limits",      "lock",        "limits",      SeeCredits),
     ("Developers", "API keys",    "key",        "keys",        SeeKeys),
     ("Developers", "Requests",    "requests",   "requests",    SeeRequests),
     ("Account",    "Members",     "members",    "members",     SeeMembers),

@@ -127,6 +127,10 @@ fn read(typed: &mut Typed, preview: &Preview, place: &Place) -> Option<Rest> {
     if let Err(error) = &preview.sender {
         typed.wrong("sender", sentence(error));
     }
+    if let (Ok(sender), Some(by)) = (&preview.sender, preview.sender_forbidden_by) {
+        let refused = SendRefused::SenderNotAllowed { sender: sender.clone(), by };
+        typed.wrong("sender", sentence(&refused));
+    }
     if preview.numbers.is_empty() {
         typed.wrong(
             "recipients",
@@ -260,6 +264,7 @@ fn note(refused: SendRefused, typed: &mut Typed) -> Result<(), Stop> {
     match refused {
         SendRefused::Text(error) => typed.wrong("text", sentence(&error)),
         SendRefused::Sender(error) => typed.wrong("sender", sentence(&error)),
+        SendRefused::SenderNotAllowed { .. } => typed.wrong("sender", sentence(&refused)),
         SendRefused::NoRecipient => typed.wrong("recipients", "Write at least one number."),
         SendRefused::TooManyRecipients { .. } => {
             typed.wrong("recipients", "These are too many at once; the most is 10,000.");

@@ -16,6 +16,7 @@ mod gate;
 mod invitations;
 mod keys;
 mod lifecycle;
+mod limits;
 mod me;
 mod members;
 mod messages;
@@ -68,6 +69,10 @@ pub(crate) fn routes() -> (Router<Api>, Vec<Row>, OpenApi) {
         .on(routes!(automatic::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(automatic::set), right(Scope::CreditsWrite, Action::MoveCredits), &[TransferNotAllowed, AccountClosed])
         .on(routes!(automatic::remove), right(Scope::CreditsWrite, Action::MoveCredits), &[AccountClosed])
+        .on(routes!(limits::list), right(Scope::CreditsRead, Action::SeeCredits), &[])
+        .on(routes!(limits::set), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[AccountClosed, LimitExceeded])
+        .on(routes!(limits::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
+        .on(routes!(limits::remove), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[AccountClosed])
         .on(routes!(prices::read), right(Scope::PricesRead, Action::SeePrices), &[])
         .on(routes!(prices::read_below), right(Scope::PricesRead, Action::SeePrices), &[])
         .on(routes!(members::list), right(Scope::MembersRead, Action::SeeMembers), &[])

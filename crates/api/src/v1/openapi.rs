@@ -31,6 +31,7 @@ const INTRODUCTION: &str = include_str!("introduction.md");
 const TAGS: [(&str, &str); 8] = [
     ("Accounts", "The account one acts in and those below it: create, read, suspend, close."),
     ("Credits", "Balance, transfers up and down the tree, and when credit moves by itself."),
+    ("Limits", "How much an account may send, where to and as whom; nested down the tree."),
     ("Prices", "What a segment costs."),
     ("Members", "People with a role in the account, and invitations."),
     ("Keys", "API keys, and who is asking."),

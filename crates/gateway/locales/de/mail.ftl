@@ -231,3 +231,49 @@ automatic-transfer-failed-above =
     .button = Guthaben ansehen
     .note = Ist das Guthaben verbraucht, werden Nachrichten von { $account } abgelehnt. Die Umbuchung wird erneut versucht, sobald Sie Guthaben haben oder die Obergrenze neu beginnt.
     .why = Sie erhalten diese E-Mail, weil Sie sich um das Guthaben von { $above } kümmern.
+
+limit-fuller =
+    .subject = { $account } hat { $share } % eines Limits verbraucht
+    .preview = { $what }: { $share } % sind verbraucht.
+    .heading = { $share } % eines Limits sind verbraucht
+    .text = { $account } hat { $share } % des Erlaubten verbraucht: { $what }. Ist es ganz verbraucht, werden weitere Nachrichten abgelehnt, bis es neu beginnt.
+    .button = Limits ansehen
+    .note = { $setter } kann es erhöhen.
+    .why = Sie erhalten diese E-Mail, weil Sie sich um das Guthaben von { $account } kümmern.
+
+limit-fuller-above =
+    .subject = { $account } hat { $share } % eines Limits verbraucht
+    .preview = { $what }: { $share } % sind verbraucht.
+    .heading = { $share } % eines Limits sind verbraucht
+    .text = { $account } hat { $share } % des Erlaubten verbraucht: { $what }. Ist es ganz verbraucht, werden die Nachrichten abgelehnt, bis es neu beginnt.
+    .button = Limits ansehen
+    .note = Sie können es erhöhen.
+    .why = Sie erhalten diese E-Mail, weil { $setter } das Limit gesetzt hat und Sie sich um dessen Guthaben kümmern.
+
+limit-full =
+    .subject = { $account } hat ein Limit erreicht
+    .preview = { $what }: alles ist verbraucht.
+    .heading = Ein Limit ist erreicht
+    .text = { $account } hat alles Erlaubte verbraucht: { $what }. Nachrichten, die nicht mehr passen, werden abgelehnt und nicht berechnet, bis es neu beginnt.
+    .button = Limits ansehen
+    .note = { $setter } kann es erhöhen.
+    .why = Sie erhalten diese E-Mail, weil Sie sich um das Guthaben von { $account } kümmern.
+
+limit-full-above =
+    .subject = { $account } hat ein Limit erreicht
+    .preview = { $what }: alles ist verbraucht.
+    .heading = Ein Limit ist erreicht
+    .text = { $account } hat alles Erlaubte verbraucht: { $what }. Nachrichten, die nicht mehr passen, werden abgelehnt und nicht berechnet, bis es neu beginnt.
+    .button = Limits ansehen
+    .note = Sie können es erhöhen.
+    .why = Sie erhalten diese E-Mail, weil { $setter } das Limit gesetzt hat und Sie sich um dessen Guthaben kümmern.
+
+limit-spend-day = Ausgaben am Tag
+limit-spend-month = Ausgaben im Monat
+limit-messages-hour = Nachrichten in der Stunde
+limit-messages-day = Nachrichten am Tag
+fact-limit = Limit
+fact-most = Erlaubt
+fact-used = Verbraucht
+fact-country = Land
+fact-label = Label

@@ -231,3 +231,49 @@ automatic-transfer-failed-above =
     .button = Look at the credits
     .note = When its balance is used up, the messages of { $account } are refused. The transfer is tried again as soon as you have credit or the limit begins anew.
     .why = You get this because you look after the credits of { $above }.
+
+limit-fuller =
+    .subject = { $account } has used { $share } % of a limit
+    .preview = { $what }: { $share } % is used.
+    .heading = { $share } % of a limit is used
+    .text = { $account } has used { $share } % of what it may: { $what }. When all of it is used, further messages are refused until it begins anew.
+    .button = Look at the limits
+    .note = People of { $setter } can raise it.
+    .why = You get this because you look after the credits of { $account }.
+
+limit-fuller-above =
+    .subject = { $account } has used { $share } % of a limit
+    .preview = { $what }: { $share } % is used.
+    .heading = { $share } % of a limit is used
+    .text = { $account } has used { $share } % of what it may: { $what }. When all of it is used, its messages are refused until it begins anew.
+    .button = Look at the limits
+    .note = You can raise it.
+    .why = You get this because { $setter } has set the limit and you look after its credits.
+
+limit-full =
+    .subject = { $account } has reached a limit
+    .preview = { $what }: all of it is used.
+    .heading = A limit is reached
+    .text = { $account } has used all it may: { $what }. Messages that do not fit any more are refused, and not charged, until it begins anew.
+    .button = Look at the limits
+    .note = People of { $setter } can raise it.
+    .why = You get this because you look after the credits of { $account }.
+
+limit-full-above =
+    .subject = { $account } has reached a limit
+    .preview = { $what }: all of it is used.
+    .heading = A limit is reached
+    .text = { $account } has used all it may: { $what }. Its messages that do not fit any more are refused, and not charged, until it begins anew.
+    .button = Look at the limits
+    .note = You can raise it.
+    .why = You get this because { $setter } has set the limit and you look after its credits.
+
+limit-spend-day = spending a day
+limit-spend-month = spending a month
+limit-messages-hour = messages an hour
+limit-messages-day = messages a day
+fact-limit = Limit
+fact-most = Allowed
+fact-used = Used
+fact-country = Country
+fact-label = Label

@@ -2,8 +2,11 @@
 
 use domain::credits::Credits;
 use domain::id::AccountId;
+use domain::label::Label;
+use domain::limit::Measure;
 use domain::member::Role;
 use domain::moment::Moment;
+use domain::phone_number::Country;
 use storage::mails::SECRET;
 
 use super::layout::{Button, Letter};
@@ -145,6 +148,20 @@ pub enum Message<'a> {
         /// Who is written to.
         side: Side,
     },
+    /// A limit is half, four fifths or wholly used up. `setter`: whose people can raise it.
+    LimitFuller {
+        account: Account<'a>,
+        setter: Account<'a>,
+        measure: Measure,
+        country: Option<Country>,
+        label: Option<&'a Label>,
+        used: i64,
+        most: i64,
+        /// In percent.
+        share: i64,
+        /// Who is written to.
+        side: Side,
+    },
 }
 
 impl<'a> Message<'a> {
@@ -168,6 +185,7 @@ impl<'a> Message<'a> {
             Message::AccountSuspended { .. } => "account-suspended",
             Message::AccountClosing { .. } => "account-closing",
             Message::AutomaticTransferFailed { .. } => "automatic-transfer-failed",
+            Message::LimitFuller { .. } => "limit",
         }
     }
 
@@ -203,6 +221,10 @@ impl<'a> Message<'a> {
             Message::AutomaticTransferFailed { above, side: Side::Above, .. } => {
                 format!("/a/{}/credits", above.id)
             }
+            Message::LimitFuller { account, side: Side::Below, .. } => format!("/a/{}/limits", account.id),
+            Message::LimitFuller { account, setter, side: Side::Above, .. } => {
+                format!("/a/{}/subaccounts/{}/limits", setter.id, account.id)
+            }
             Message::AccessAnswered { account, .. }
             | Message::OwnershipChanged { account, .. }
             | Message::AccountSuspended { account, .. }
@@ -216,6 +238,10 @@ impl<'a> Message<'a> {
             Message::AccessAnswered { granted_until: None, .. } => "access-refused",
             Message::AccessAnswered { .. } => "access-granted",
             Message::AutomaticTransferFailed { side: Side::Above, .. } => "automatic-transfer-failed-above",
+            Message::LimitFuller { share: 100.., side: Side::Below, .. } => "limit-full",
+            Message::LimitFuller { share: 100.., side: Side::Above, .. } => "limit-full-above",
+            Message::LimitFuller { side: Side::Below, .. } => "limit-fuller",
+            Message::LimitFuller { side: Side::Above, .. } => "limit-fuller-above",
             _ => self.kind(),
         }
     }
@@ -327,6 +353,34 @@ impl<'a> Message<'a> {
                     values,
                     vec![("fact-from", name(above)), ("fact-to", name(account)), ("fact-amount", amount)],
                 )
+            }
+            Message::LimitFuller { account, setter, measure, country, label, used, most, share, .. } => {
+                let amount = |number: i64| match measure.is_money() {
+                    true => words.money(Credits(number)),
+                    false => number.to_string(),
+                };
+                let what = match measure {
+                    Measure::SpendDay => "limit-spend-day",
+                    Measure::SpendMonth => "limit-spend-month",
+                    Measure::MessagesHour => "limit-messages-hour",
+                    Measure::MessagesDay => "limit-messages-day",
+                };
+                let what = words.say(what, &[]);
+                let mut facts = vec![
+                    ("fact-account", name(account)),
+                    ("fact-limit", what.clone()),
+                    ("fact-most", amount(*most)),
+                    ("fact-used", amount(*used)),
+                ];
+                facts.extend(country.map(|country| ("fact-country", country.as_str().to_owned())));
+                facts.extend(label.map(|label| ("fact-label", label.as_str().to_owned())));
+                let values = vec![
+                    ("account", name(account)),
+                    ("setter", name(setter)),
+                    ("what", what),
+                    ("share", share.to_string()),
+                ];
+                (values, facts)
             }
         }
     }

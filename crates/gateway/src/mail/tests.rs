@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use domain::credits::Credits;
 use domain::id::AccountId;
+use domain::label::Label;
+use domain::limit::Measure;
 use domain::member::Role;
 use domain::moment::Moment;
+use domain::phone_number::Country;
 use jiff::tz::TimeZone;
 use storage::mails::SECRET;
 
@@ -46,7 +49,21 @@ fn every(name: &str) -> Vec<(String, Message<'_>)> {
         let amount = Credits(25_000_000);
         all.push(Message::AutomaticTransferFailed { account, above, amount, why, side });
     }
+    let label = label();
+    for (measure, (side, share)) in
+        Measure::ALL.into_iter().zip([(Side::Below, 50), (Side::Above, 80), (Side::Below, 100), (Side::Above, 100)])
+    {
+        let (country, most, used) = (Country::parse("AT"), 20_000_000, 200_000 * share);
+        let setter = above;
+        let label = Some(label);
+        all.push(Message::LimitFuller { account, setter, measure, country, label, used, most, share, side });
+    }
     all.into_iter().enumerate().map(|(i, m)| (format!("{}-{i}", m.kind()), m)).collect()
+}
+
+fn label() -> &'static Label {
+    static LABEL: std::sync::OnceLock<Label> = std::sync::OnceLock::new();
+    LABEL.get_or_init(|| Label::parse("autumn-2026").unwrap())
 }
 
 fn names() -> Vec<String> {

@@ -64,3 +64,4 @@ macro_rules! together {
 together!(A 0, B 1);
 together!(A 0, B 1, C 2, D 3);
 together!(A 0, B 1, C 2, D 3, E 4);
+together!(A 0, B 1, C 2, D 3, E 4, F 5);

@@ -1,22 +1,26 @@
 //! What bounds one account below, and where each bound is set.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::credits::Credits;
+use domain::id::LimitId;
 use domain::permission::{Action, Verdict};
 
 use super::below::{Below, Head};
-use crate::Console;
 use crate::door::Place;
 use crate::error::Stop;
+use crate::form::Typed;
+use crate::limits::{About, Part};
 use crate::page::{self, Shell};
+use crate::{Console, flash};
 
 #[derive(Template)]
 #[template(path = "a/subaccounts/limits.html")]
 struct Limits {
     shell: Shell,
     head: Head,
+    part: Part,
     limits: Vec<Limit>,
 }
 
@@ -30,11 +34,57 @@ struct Limit {
     change: Option<(&'static str, String)>,
 }
 
+fn about<'a>(place: &Place, below: &'a Below) -> About<'a> {
+    About {
+        account: &below.account,
+        viewer: place.account.id,
+        may_set: below.may(Action::ManageSubaccounts),
+        own: below.href("limits"),
+    }
+}
+
+async fn drawn(console: &Console, place: &Place, below: &Below, typed: &Typed) -> Result<Limits, Stop> {
+    Ok(Limits {
+        shell: below.shell("Limits"),
+        head: below.head("limits"),
+        part: Part::of(console, place, about(place, below), typed).await?,
+        limits: limits(console, place, below),
+    })
+}
+
 /// `GET /a/{id}/subaccounts/{child}/limits`.
 pub async fn show(State(console): State<Console>, place: Place, below: Below) -> Result<Response, Stop> {
     below.must(Action::SeeCredits)?;
-    let limits = limits(&console, &place, &below);
-    page::draw(&Limits { shell: below.shell("Limits"), head: below.head("limits"), limits })
+    page::draw(&drawn(&console, &place, &below, &Typed::default()).await?)
+}
+
+/// `POST /a/{id}/subaccounts/{child}/limits`.
+pub async fn set(
+    State(console): State<Console>,
+    place: Place,
+    below: Below,
+    mut typed: Typed,
+) -> Result<Response, Stop> {
+    below.must(Action::ManageSubaccounts)?;
+    match crate::limits::set(&console, &about(&place, &below), &mut typed, &below.actor()).await? {
+        Some(words) => Ok(flash::done(&below.href("limits"), &words)),
+        None => page::draw_again(&drawn(&console, &place, &below, &typed).await?),
+    }
+}
+
+/// `POST /a/{id}/subaccounts/{child}/limits/{limit}/remove`.
+pub async fn remove(
+    State(console): State<Console>,
+    place: Place,
+    below: Below,
+    Path((_, _, limit)): Path<(i64, i64, i64)>,
+) -> Result<Response, Stop> {
+    below.must(Action::ManageSubaccounts)?;
+    let (about, mut typed) = (about(&place, &below), Typed::default());
+    match crate::limits::remove(&console, &about, LimitId(limit), &mut typed, &below.actor()).await? {
+        Some(words) => Ok(flash::done(&below.href("limits"), &words)),
+        None => page::draw_again(&drawn(&console, &place, &below, &typed).await?),
+    }
 }
 
 fn limits(console: &Console, place: &Place, below: &Below) -> Vec<Limit> {
@@ -115,5 +165,6 @@ pub(crate) fn sample() -> impl Template {
         change,
     };
     let limits = vec![limit(None), limit(Some(("Change it", "/a/1".into())))];
-    Limits { shell: Shell::sample("Limits"), head: Head::sample("limits"), limits }
+    let part = crate::limits::tests::sample_part();
+    Limits { shell: Shell::sample("Limits"), head: Head::sample("limits"), part, limits }
 }

@@ -148,7 +148,15 @@ async fn accounts_elsewhere_are_not_there_whatever_page_is_asked_for() {
     let owner = house.person(house.main.id, Role::Owner).await;
     let below = house.person(house.branch.id, Role::Owner).await;
     let pages = ["", "/credits", "/limits", "/prices", "/members", "/access"];
-    let acts = ["/suspend", "/activate", "/credits/hand-out", "/credits/take-back", "/credits/automatic"];
+    let acts = [
+        "/suspend",
+        "/activate",
+        "/credits/hand-out",
+        "/credits/take-back",
+        "/credits/automatic",
+        "/limits",
+        "/limits/1/remove",
+    ];
     let (main, branch) = (house.main.id, house.branch.id);
     let foreign = format!("/a/{main}/subaccounts/{}", house.foreign.id);
     let itself = format!("/a/{main}/subaccounts/{main}");
@@ -191,4 +199,42 @@ async fn prices_tell_the_margin_to_those_above_alone() {
     let below = house.person(house.branch.id, Role::Owner).await;
     let prices = below.get(format!("/a/{}/subaccounts/{}/prices", house.branch.id, house.team.id)).await;
     prices.shows(&["The price list of Filiale Köln", "€0.12"], &["€0.10", "Nordlicht pays", "+€0.02"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_set_from_above_seen_from_below_and_taken_away() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let below = house.person(house.branch.id, Role::Owner).await;
+    let from_above = format!("/a/{}/subaccounts/{}/limits", house.main.id, house.branch.id);
+    let own = format!("/a/{}/limits", house.branch.id);
+    owner.get(&from_above).await.shows(&["No limits", "Set a limit"], &[]);
+    let wrong = [("kind", "spend_per_day"), ("most", "much"), ("country", "Germany"), ("label", "a b")];
+    let answer = owner.post(&from_above, &wrong).await;
+    assert_eq!(answer.status, 422);
+    answer.shows(&["Is no amount", "is not a country", "value=\"much\""], &[]);
+    let right = [("kind", "spend_per_day"), ("most", "12.50"), ("country", "de"), ("label", "autumn")];
+    assert_eq!(owner.post(&from_above, &right).await.status, 303);
+    let countries = [("kind", "countries"), ("countries", "de, AT\nch")];
+    assert_eq!(owner.post(&from_above, &countries).await.status, 303);
+    let seen = ["Spending a day to Germany with label autumn", "€12.50", "Nordlicht", "Switzerland"];
+    owner.get(&from_above).await.shows(&seen, &["No limits"]);
+    // Below they are seen and cannot be taken away; one of one's own can be added.
+    let page = below.get(&own).await;
+    page.shows(&seen, &["Take away"]);
+    assert_eq!(below.post(&own, &[("kind", "messages_per_hour"), ("most", "100")]).await.status, 303);
+    below.get(&own).await.shows(&["Messages an hour", "Take away"], &[]);
+    let page = owner.get(&from_above).await;
+    let remove = page.body.split("action=\"").find(|part| part.contains("/remove\"")).unwrap();
+    let remove = remove.split('"').next().unwrap();
+    let id = remove.split('/').rev().nth(1).unwrap();
+    let answer = below.post(format!("{own}/{id}/remove"), &[]).await;
+    assert!(answer.status == 422 && answer.has("its administrators, or those above it"), "{}", answer.body);
+    assert_eq!(owner.post(remove, &[]).await.status, 303);
+    // Again changes nothing.
+    assert_eq!(owner.post(remove, &[]).await.status, 303);
+    // One who only reads sees them and has no form.
+    let auditor = house.person(house.branch.id, Role::Auditor).await;
+    auditor.get(&own).await.shows(&["Messages an hour"], &["Set a limit", "Take away"]);
+    assert_eq!(auditor.post(&own, &[("kind", "messages_per_hour"), ("most", "1")]).await.status, 403);
 }

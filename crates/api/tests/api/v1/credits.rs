@@ -1,4 +1,4 @@
-//! `/v1/balance`, `/v1/transfers` and `/v1/accounts/{account}/automatic-transfer`.
+//! `/v1/balance`, `/v1/transfers`, `/v1/accounts/{account}/automatic-transfer` and its `/limits`.
 
 use domain::credits::Credits;
 use serde_json::json;
@@ -111,4 +111,54 @@ async fn a_rule_for_credit_that_comes_by_itself_is_set_read_and_removed() {
         assert_eq!(house.v1(&key, "DELETE", &at).send().await.status, 204);
     }
     house.v1(&key, "GET", &at).send().await.problem(404, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_set_from_above_and_seen_from_below() {
+    let house = House::new().await;
+    let child = house.account("Child", Some(house.main.id), 10_000_000).await;
+    let (key, as_child) = (house.key(house.main.id, |_| {}).await, house.key(child.id, |_| {}).await);
+    let at = format!("/v1/accounts/{}/limits", child.id);
+    let rule = json!({ "kind": "messages_per_day", "messages": 1, "country": "de" });
+    let set = house.v1(&key, "POST", &at).json_body(&rule).json().await;
+    let id = set["id"].as_i64().unwrap();
+    let expected = json!({
+        "id": id, "kind": "messages_per_day", "reach": "together", "bearing": "own", "account": child.id.0,
+        "set_by": house.main.id.0, "country": "DE", "label": null, "amount": null, "messages": 1,
+        "used_amount": null, "used_messages": 0, "list": null, "currency": "EUR",
+    });
+    assert_eq!(set, expected);
+    let one = format!("{at}/{id}");
+    assert_eq!(house.got(&as_child, &one).await, expected);
+    // It is kept by the door of programs, with a code of its own.
+    let sms = |text: &str| format!("/api/sms?to=4915112345678&json=1&text={text}");
+    assert_eq!(house.got(&as_child, &sms("one")).await["success"], "100");
+    let refused = house.got(&as_child, &sms("two")).await;
+    assert_eq!(refused["messages"][0]["error"], 403, "{refused}");
+    assert_eq!(house.got(&as_child, &one).await["used_messages"], 1);
+    // What came from above is not for those below to change, and what lies above is not theirs to see.
+    house.v1(&as_child, "DELETE", &one).send().await.problem(403, "permission_missing");
+    let own = json!({ "kind": "spend_per_month", "amount": "500", "reach": "together" });
+    house.v1(&key, "POST", format!("/v1/accounts/{}/limits", house.main.id)).json_body(&own).json().await;
+    let all = house.got(&as_child, &at).await;
+    let shared = all["items"].as_array().unwrap().iter().find(|limit| limit["bearing"] == "shared").unwrap();
+    assert_eq!((&shared["amount"], &shared["used_amount"]), (&json!(null), &json!(null)));
+    #[rustfmt::skip]
+    let cases = [
+        (json!({ "kind": "spend_per_week", "amount": "1" }),                     "kind"),
+        (json!({ "kind": "spend_per_day" }),                                     "amount"),
+        (json!({ "kind": "spend_per_day", "amount": "-1" }),                     "amount"),
+        (json!({ "kind": "spend_per_day", "amount": "1", "messages": 1 }),       "messages"),
+        (json!({ "kind": "messages_per_hour", "messages": -1 }),                 "messages"),
+        (json!({ "kind": "messages_per_hour", "messages": 1, "label": "a b" }),  "label"),
+        (json!({ "kind": "countries", "list": ["DE", "XX"] }),                   "list"),
+        (json!({ "kind": "countries", "list": [] }),                             "list"),
+        (json!({ "kind": "senders", "list": ["x"], "country": "DE" }),           "country"),
+    ];
+    for (rule, name) in cases {
+        house.v1(&key, "POST", &at).json_body(&rule).send().await.wrong_field(name);
+    }
+    assert_eq!(house.v1(&key, "DELETE", &one).send().await.status, 204);
+    house.v1(&key, "DELETE", &one).send().await.problem(404, "not_found");
+    assert_eq!(house.got(&as_child, &sms("three")).await["success"], "100");
 }

@@ -20,7 +20,7 @@ use crate::house::{Answer, House, NOW};
 /// bodies that are refused by their fields.
 fn example(row: &Row, own: AccountId, child: AccountId) -> (String, Option<serde_json::Value>) {
     let path = row.path.replace("{account}", &child.to_string());
-    let things = ["{key}", "{transfer}", "{message}", "{member}", "{invitation}"];
+    let things = ["{key}", "{transfer}", "{message}", "{member}", "{invitation}", "{limit}"];
     let path = things.iter().fold(path, |path, thing| path.replace(thing, "1"));
     assert!(!path.contains('{'), "say what {} is asked with", row.path);
     let wrong = Some(json!({ "no such field": own.0 }));
