@@ -5,6 +5,7 @@
 use crate::credits::Credits;
 use crate::id::{AccountId, LimitId};
 use crate::label::Label;
+use crate::moment::Moment;
 use crate::phone_number::Country;
 
 /// The highest number of messages a limit may allow.
@@ -158,6 +159,8 @@ pub struct Limit {
     pub reach: Reach,
     /// What it says.
     pub rule: Rule,
+    /// Since when it counts.
+    pub since: Moment,
 }
 
 /// How a limit stands to an account.
@@ -307,7 +310,7 @@ mod tests {
     use super::*;
 
     fn limit(id: i64, account: i64, reach: Reach, rule: Rule) -> Limit {
-        Limit { id: LimitId(id), account: AccountId(account), by: AccountId(account), reach, rule }
+        Limit { id: LimitId(id), account: AccountId(account), by: AccountId(account), reach, rule, since: Moment(0) }
     }
 
     fn day(most: i64) -> Rule {

@@ -23,6 +23,7 @@ use crate::base::Base;
 use crate::clock::thirty_days;
 use crate::dispatch::{Dispatcher, Plan};
 use crate::intake::{self, Ids, Request};
+use crate::limits;
 use crate::report::{self, Afterwards, Entry};
 
 /// Requests that may wait for the next batch; one more is told that we are busy.
@@ -254,6 +255,10 @@ impl Writer {
         // puts back is added to that.
         intake.write(&mut tx, requests, plan, self.node, now).await?;
         reports.write(&mut tx, now).await?;
+        if !reports.backs.is_empty() {
+            let back = limits::given_back(&self.base, &reports.backs).await?;
+            storage::limits::give_back(&mut tx, back).await?;
+        }
         let mut groups = std::mem::take(&mut intake.groups);
         groups.extend_from_slice(&reports.groups);
         if !groups.is_empty() {

@@ -1,7 +1,7 @@
 //! Limits of accounts: what they may send at the most, where to and under which names. They are kept by
 //! the intake in the transaction that charges ([`crate::intake`]); here they are set, taken away and read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::account::{Account, AccountState};
@@ -10,9 +10,10 @@ use domain::credits::Credits;
 use domain::id::{AccountId, LimitId};
 use domain::label::Label;
 use domain::limit::{Applied, Bearing, Limit, MESSAGES_MAX, Measure, Reach, Rule, along, period};
+use domain::moment::Moment;
 use domain::phone_number::Country;
 use domain::sender_id::SenderId;
-use storage::limits::Used;
+use storage::limits::Use;
 use storage::{Error, accounts, limits};
 
 use crate::again::{again, busy};
@@ -65,6 +66,49 @@ impl Held {
             _ => false,
         })
     }
+}
+
+/// A message, or a part of one, that never left and was given back.
+#[derive(Clone, Debug)]
+pub(crate) struct Back {
+    /// Whose it was.
+    pub account: AccountId,
+    /// When it was accepted.
+    pub created_at: Moment,
+    /// Where it went to.
+    pub country: String,
+    /// Its label; empty when none.
+    pub label: String,
+    /// What each account of the path got back.
+    pub by_level: Vec<(AccountId, Credits)>,
+    /// Whether nothing of it had left.
+    pub whole: bool,
+}
+
+/// What is used no more of limits, in the order of their rows: the use, its period, and how much.
+pub(crate) async fn given_back(base: &Base, backs: &[Back]) -> Result<Vec<(Use, i64, i64)>, Error> {
+    let mut sums: BTreeMap<(Use, i64), i64> = BTreeMap::new();
+    for back in backs {
+        let Some(account) = base.account(back.account).await? else { continue };
+        let held = base.limits(&account).await?;
+        for applied in held.counting.iter().filter(|applied| applied.limit.since <= back.created_at) {
+            let Rule::Most { measure, country, label, .. } = &applied.limit.rule else { continue };
+            let elsewhere = country.is_some_and(|country| country.as_str() != back.country);
+            if elsewhere || label.as_ref().is_some_and(|label| label.as_str() != back.label) {
+                continue;
+            }
+            // Where all pay the same, only the account's own level is known.
+            let level = back.by_level.iter().find(|(at, _)| *at == applied.counted).or(back.by_level.last());
+            let amount = match (measure.is_money(), back.whole) {
+                (true, _) => level.map_or(0, |(_, amount)| amount.0),
+                (false, whole) => i64::from(whole),
+            };
+            let zone = &base.rules.time_zone;
+            let period = period(*measure, day_of(back.created_at, zone), hour_of(back.created_at));
+            *sums.entry(((applied.limit.id, applied.counted), period)).or_default() += amount;
+        }
+    }
+    Ok(sums.into_iter().filter(|(_, used)| *used > 0).map(|((key, period), used)| (key, period, used)).collect())
 }
 
 fn applied(path: &[AccountId], all: &[Limit]) -> Vec<Applied<Limit>> {
@@ -372,20 +416,20 @@ pub async fn set(
         let known = all.iter().find(|limit| {
             (limit.by, limit.reach) == (by, reach) && limit.rule.is_about_the_same(rule)
         });
-        let wanted = Limit { id: LimitId(0), account, by, reach, rule: rule.clone() };
+        let wanted = Limit { id: LimitId(0), account, by, reach, rule: rule.clone(), since: now };
         let done = match known {
             Some(known) if known.rule == *rule => return Ok(known.clone()),
             Some(known) => {
                 let changes = Changes::new().field("limit", words(known), words(&wanted));
                 audit::note(&mut tx, &found, actor, "limit.change", &subject(known), &changes, now).await?;
                 limits::set_rule(&mut tx, known.id, rule).await?;
-                Limit { id: known.id, ..wanted }
+                Limit { id: known.id, since: known.since, ..wanted }
             }
             None if all.len() >= LIMITS_MAX => return Err(LimitError::TooMany(account)),
             None => {
                 let changes = Changes::new().new_field("limit", words(&wanted));
                 audit::note(&mut tx, &found, actor, "limit.set", &subject(&wanted), &changes, now).await?;
-                let id = limits::insert(&mut tx, &wanted, now).await?;
+                let id = limits::insert(&mut tx, &wanted).await?;
                 Limit { id, ..wanted }
             }
         };

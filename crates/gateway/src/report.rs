@@ -28,6 +28,7 @@ use tokio::sync::oneshot;
 use crate::audit::{self, Changes};
 use crate::clock::day_of;
 use crate::dispatch::Slots;
+use crate::limits::Back;
 
 /// The kind of job that waits until an account above can give its margin back.
 pub const REFUND_JOB: &str = "refund";
@@ -548,6 +549,14 @@ impl Look {
             reference: String::new(),
         });
         decided.refunded.push(message);
+        decided.backs.push(Back {
+            account: known.account,
+            created_at: known.created_at,
+            country: known.country.clone(),
+            label: known.label.clone(),
+            by_level: cost.by_level.clone(),
+            whole: unsent == segments,
+        });
         let line = self.line(message, day);
         let counts = decided.tally.entry(line).or_default();
         counts.refunds = Credits(counts.refunds.0 + total.0);
@@ -689,6 +698,8 @@ pub struct Decided<'a> {
     tried_refunds: Vec<MessageId>,
     refunded: Vec<MessageId>,
     promo_back: Vec<(AccountId, Credits)>,
+    /// What was given back, for the limits it was counted by.
+    pub backs: Vec<Back>,
     /// What accounts have taken back of their scheduled messages, and who did.
     taken_back: Vec<((AccountId, AccountId), &'a Actor, Vec<MessageId>)>,
     /// Refunds to be booked.

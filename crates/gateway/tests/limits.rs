@@ -170,6 +170,36 @@ async fn what_cannot_be_paid_takes_nothing_of_a_limit() {
 }
 
 #[tokio::test]
+async fn what_never_left_does_not_count() {
+    for database in testing::engines().await {
+        let base = base(&database.db, Clock::standing_at(NOW)).await;
+        let root = account(&base, "root", None, 0).await;
+        let account = account(&base, "a", Some(&root), 100 * PRICE).await;
+        set(&base, &account, &root, &most("messages_per_day", "3")).await;
+        set(&base, &root, &root, &most("spend_per_day", "0.225")).await;
+        let gateway = simulated(&base).await;
+        // The simulator refuses this number, which nothing is charged for in the end.
+        let refused = sent(&gateway, &account, to([fated(1, 99_901)], "hello")).await;
+        until("it is given back", async || wallet(&base, &account).await == 100 * PRICE).await;
+        assert!(seen(&base.db, refused).await.status.is_final());
+        assert_eq!(accepted(&gateway.send(&account, to((0..5).map(number), "hello")).await), 3);
+        // Nor does what is taken back before it is sent.
+        let late = SendRequest {
+            send_at: Some(NOW.after(Duration::from_secs(3_600))),
+            ..to([number(77)], "later")
+        };
+        let of_root = limits::of(&base, &root, root.id).await.unwrap()[0].limit.id;
+        limits::remove(&base, root.id, root.id, of_root, &Actor::command_line()).await.unwrap();
+        set(&base, &account, &root, &most("messages_per_day", "4")).await;
+        let late = sent(&gateway, &account, late).await;
+        assert_eq!(gateway.cancel(&account, &[late], &Actor::command_line()).await.unwrap(), [late]);
+        assert_eq!(accepted(&gateway.send(&account, to([number(78), number(79)], "x")).await), 1);
+        gateway.stop().await;
+        sound(&base).await;
+    }
+}
+
+#[tokio::test]
 async fn budgets_are_of_labels_and_countries() {
     for database in testing::engines().await {
         let base = base(&database.db, Clock::standing_at(NOW)).await;

@@ -12,7 +12,7 @@ use domain::phone_number::Country;
 use crate::counters;
 use crate::db::{Bulk, Conn, Error, Kind, Question, Result, Row, Tx, Value};
 
-const COLUMNS: &str = "id, account_id, by_id, reach, kind, country, label, most, list";
+const COLUMNS: &str = "id, account_id, by_id, reach, kind, country, label, most, list, created_at";
 /// The kind of [`Rule::Countries`]; those of [`Rule::Most`] are the codes of their measures.
 const COUNTRIES: i64 = 10;
 /// The kind of [`Rule::Senders`].
@@ -37,7 +37,7 @@ fn columns(rule: &Rule) -> (i64, &str, &str, i64, String) {
 ///
 /// # Errors
 /// [`Error::Duplicate`] when the same people have set one on the same thing with the same reach.
-pub async fn insert(tx: &mut Tx, limit: &Limit, now: Moment) -> Result<LimitId> {
+pub async fn insert(tx: &mut Tx, limit: &Limit) -> Result<LimitId> {
     let id = counters::draw(tx, "id", 1).await?;
     let (kind, country, label, most, list) = columns(&limit.rule);
     tx.execute(
@@ -53,7 +53,7 @@ pub async fn insert(tx: &mut Tx, limit: &Limit, now: Moment) -> Result<LimitId> 
             label.into(),
             most.into(),
             Value::from(&list),
-            now.0.into(),
+            limit.since.0.into(),
         ],
     )
     .await?;
@@ -115,6 +115,7 @@ fn limit(mut row: Row) -> Result<Limit> {
         by: AccountId(row.int(2)?),
         reach: Reach::from_code(reach).ok_or_else(|| Error::unreadable("limits.reach", reach))?,
         rule,
+        since: Moment(row.int(9)?),
     })
 }
 
@@ -157,6 +158,13 @@ static OPEN: Bulk = Bulk::insert(
     ],
     "on conflict (limit_id, account_id) do nothing",
 );
+static GIVE_BACK: Bulk = Bulk::written(
+    "limit_usage",
+    &[("limit_id", Kind::Int), ("account_id", Kind::Int), ("period", Kind::Int), ("used", Kind::Int)],
+    "update limit_usage set used = max(used - $4, 0) where limit_id = $1 and account_id = $2 and period = $3",
+    "update limit_usage u set used = greatest(u.used - input.used, 0) from {rows}
+        where u.limit_id = input.limit_id and u.account_id = input.account_id and u.period = input.period",
+);
 static SET: Bulk = Bulk::update(
     "limit_usage",
     &[("limit_id", Kind::Int), ("account_id", Kind::Int)],
@@ -188,6 +196,16 @@ pub async fn set(tx: &mut Tx, all: impl IntoIterator<Item = (Use, Used)>) -> Res
     };
     let cells: Vec<Value<'_>> = all.into_iter().flat_map(row).collect();
     tx.bulk(&SET, &cells).await
+}
+
+/// Takes off what was used, where the period still runs: what never left does not count. The uses are in
+/// their order, each once.
+pub async fn give_back(tx: &mut Tx, all: impl IntoIterator<Item = (Use, i64, i64)>) -> Result<()> {
+    let row = |((limit, account), period, used): (Use, i64, i64)| {
+        [limit.0, account.0, period, used].map(Value::Int)
+    };
+    let cells: Vec<Value<'_>> = all.into_iter().flat_map(row).collect();
+    tx.bulk(&GIVE_BACK, &cells).await
 }
 
 /// What these accounts have used of these limits, for people to see.
