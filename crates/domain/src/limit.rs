@@ -310,7 +310,14 @@ mod tests {
     use super::*;
 
     fn limit(id: i64, account: i64, reach: Reach, rule: Rule) -> Limit {
-        Limit { id: LimitId(id), account: AccountId(account), by: AccountId(account), reach, rule, since: Moment(0) }
+        Limit {
+            id: LimitId(id),
+            account: AccountId(account),
+            by: AccountId(account),
+            reach,
+            rule,
+            since: Moment(0),
+        }
     }
 
     fn day(most: i64) -> Rule {
@@ -349,14 +356,9 @@ mod tests {
             ]
         );
         // Another subject does not replace it, and neither does what is for those below.
-        let country = Rule::Most {
-            measure: Measure::SpendDay,
-            country: Country::parse("DE"),
-            label: None,
-            most: 5,
-        };
-        let others =
-            vec![limit(5, 2, Reach::Together, country), limit(6, 2, Reach::EachByDefault, day(7))];
+        let country =
+            Rule::Most { measure: Measure::SpendDay, country: Country::parse("DE"), label: None, most: 5 };
+        let others = vec![limit(5, 2, Reach::Together, country), limit(6, 2, Reach::EachByDefault, day(7))];
         assert_eq!(seen(&[(1, main.clone()), (2, others.clone())])[1], (2, Bearing::Inherited, 2));
         // The nearer default stands for the farther one.
         let three = seen(&[(1, main), (2, others), (3, vec![])]);
@@ -367,7 +369,10 @@ mod tests {
 
     #[test]
     fn shares_are_told_once_they_are_full() {
-        assert_eq!([49, 50, 79, 80, 99, 100, 101].map(|used| reached(used, 100)), [0, 50, 50, 80, 80, 100, 100]);
+        assert_eq!(
+            [49, 50, 79, 80, 99, 100, 101].map(|used| reached(used, 100)),
+            [0, 50, 50, 80, 80, 100, 100]
+        );
         assert_eq!(reached(i64::MAX, i64::MAX), 100);
         assert_eq!(reached(1, 1), 100);
     }

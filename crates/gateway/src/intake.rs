@@ -8,17 +8,17 @@ use std::time::Duration;
 use domain::account::{AccountState, effective};
 use domain::credits::Credits;
 use domain::id::{AccountId, MessageId, NodeId};
-use domain::limit::{self, Applied, Limit, Reached, Rule};
 use domain::ledger::{Book, Cause, CauseKind, Cost, Group, LedgerAccount, Posting, TransferCode};
+use domain::limit::{self, Applied, Limit, Reached, Rule};
 use domain::message::MessageStatus;
 use domain::moment::Moment;
 use domain::product::Product;
 use jiff::tz::TimeZone;
+use storage::limits::{self, Use, Used};
 use storage::messages::{Had, NewMessage, levels_text};
 use storage::outbox::{self, Entry, Waiting};
 use storage::standing::{self, Standing};
 use storage::statistics::{Line, Tally};
-use storage::limits::{self, Use, Used};
 use storage::{Question, Result, Tx, messages, notices, promo};
 use tokio::sync::oneshot;
 
@@ -246,7 +246,9 @@ impl<'a> Look<'a> {
             for (l, applied) in drafts.limits.iter().enumerate() {
                 let Rule::Most { measure, country, label, most } = &applied.limit.rule else { continue };
                 let elsewhere = country.is_some_and(|country| country.as_str() != &*ready.way.country);
-                if elsewhere || label.as_ref().is_some_and(|label| drafts.request.label.as_ref() != Some(label)) {
+                if elsewhere
+                    || label.as_ref().is_some_and(|label| drafts.request.label.as_ref() != Some(label))
+                {
                     continue;
                 }
                 let takes_of = limit::taken(*measure, drafts.price_for(applied.counted, ready));
@@ -266,7 +268,8 @@ impl<'a> Look<'a> {
             }
             match full {
                 Some(reached) => {
-                    refused.insert(d, RecipientRefused::Limit { to: ready.number, reached: Box::new(reached) });
+                    refused
+                        .insert(d, RecipientRefused::Limit { to: ready.number, reached: Box::new(reached) });
                 }
                 None => takes.iter().for_each(|(l, takes)| all[*l].used += takes),
             }
@@ -279,7 +282,10 @@ impl<'a> Look<'a> {
     fn note_used(&mut self, drafts: &Drafts, used: Vec<Used>, decided: &mut Decided) {
         for (applied, mut used) in drafts.limits.iter().zip(used) {
             let key = use_of(applied);
-            if self.used.get(&key).is_some_and(|before| before.used == used.used && before.period == used.period)
+            if self
+                .used
+                .get(&key)
+                .is_some_and(|before| before.used == used.used && before.period == used.period)
             {
                 continue;
             }

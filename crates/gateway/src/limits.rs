@@ -108,7 +108,11 @@ pub(crate) async fn given_back(base: &Base, backs: &[Back]) -> Result<Vec<(Use, 
             *sums.entry(((applied.limit.id, applied.counted), period)).or_default() += amount;
         }
     }
-    Ok(sums.into_iter().filter(|(_, used)| *used > 0).map(|((key, period), used)| (key, period, used)).collect())
+    Ok(sums
+        .into_iter()
+        .filter(|(_, used)| *used > 0)
+        .map(|((key, period), used)| (key, period, used))
+        .collect())
 }
 
 fn applied(path: &[AccountId], all: &[Limit]) -> Vec<Applied<Limit>> {
@@ -118,7 +122,8 @@ fn applied(path: &[AccountId], all: &[Limit]) -> Vec<Applied<Limit>> {
     }
     let of = |id: &AccountId| by_account.get(id).map_or(&[][..], Vec::as_slice);
     let applied = along(path.iter().map(|id| (*id, of(id))));
-    let owned = |a: Applied<&Limit>| Applied { limit: a.limit.clone(), bearing: a.bearing, counted: a.counted };
+    let owned =
+        |a: Applied<&Limit>| Applied { limit: a.limit.clone(), bearing: a.bearing, counted: a.counted };
     applied.into_iter().map(owned).collect()
 }
 
@@ -413,9 +418,9 @@ pub async fn set(
         let mut tx = base.db.begin().await?;
         let found = hold(&mut tx, account, by).await?;
         let all = limits::of(&mut tx, &[account]).await?;
-        let known = all.iter().find(|limit| {
-            (limit.by, limit.reach) == (by, reach) && limit.rule.is_about_the_same(rule)
-        });
+        let known = all
+            .iter()
+            .find(|limit| (limit.by, limit.reach) == (by, reach) && limit.rule.is_about_the_same(rule));
         let wanted = Limit { id: LimitId(0), account, by, reach, rule: rule.clone(), since: now };
         let done = match known {
             Some(known) if known.rule == *rule => return Ok(known.clone()),

@@ -699,7 +699,7 @@ pub struct Decided<'a> {
     refunded: Vec<MessageId>,
     promo_back: Vec<(AccountId, Credits)>,
     /// What was given back, for the limits it was counted by.
-    pub backs: Vec<Back>,
+    pub(crate) backs: Vec<Back>,
     /// What accounts have taken back of their scheduled messages, and who did.
     taken_back: Vec<((AccountId, AccountId), &'a Actor, Vec<MessageId>)>,
     /// Refunds to be booked.

@@ -319,7 +319,8 @@ pub async fn remove(asked: Asked, Named((id, limit)): Named<(i64, i64)>) -> Resu
 async fn as_seen(asked: &Asked, account: &Account, limit: LimitId) -> Result<Limit, Problem> {
     let seen = limits::of(asked.gateway(), account, asked.account.id).await?;
     let found = seen.iter().find(|seen| seen.limit.id == limit);
-    let found = found.ok_or_else(|| Problem::not_found(format!("limit {limit} of account {}", account.id)))?;
+    let found =
+        found.ok_or_else(|| Problem::not_found(format!("limit {limit} of account {}", account.id)))?;
     Ok(Limit::of(found, asked.currency()))
 }
 

@@ -28,7 +28,7 @@ use crate::table::{Needs, Row};
 const INTRODUCTION: &str = include_str!("introduction.md");
 
 /// The parts of the reference, in their order.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("Accounts", "The account one acts in and those below it: create, read, suspend, close."),
     ("Credits", "Balance, transfers up and down the tree, and when credit moves by itself."),
     ("Limits", "How much an account may send, where to and as whom; nested down the tree."),

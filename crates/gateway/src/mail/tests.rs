@@ -50,9 +50,12 @@ fn every(name: &str) -> Vec<(String, Message<'_>)> {
         all.push(Message::AutomaticTransferFailed { account, above, amount, why, side });
     }
     let label = label();
-    for (measure, (side, share)) in
-        Measure::ALL.into_iter().zip([(Side::Below, 50), (Side::Above, 80), (Side::Below, 100), (Side::Above, 100)])
-    {
+    for (measure, (side, share)) in Measure::ALL.into_iter().zip([
+        (Side::Below, 50),
+        (Side::Above, 80),
+        (Side::Below, 100),
+        (Side::Above, 100),
+    ]) {
         let (country, most, used) = (Country::parse("AT"), 20_000_000, 200_000 * share);
         let setter = above;
         let label = Some(label);

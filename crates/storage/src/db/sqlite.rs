@@ -46,7 +46,7 @@ impl Files {
         set("synchronous", "full")?;
         set("foreign_keys", "on")?;
         set("wal_autocheckpoint", "0")?;
-        set("cache_size", "-24000")?;
+        set("cache_size", "-16000")?;
         set("temp_store", "memory")?;
         writer.set_prepared_statement_cache_capacity(256);
         Ok(Files {
