@@ -14,6 +14,7 @@ use storage::audit::{self, Deed, Filter};
 use storage::{Error, Tx};
 
 use crate::base::Base;
+use crate::sheet;
 
 /// The columns of the log as a file.
 pub const COLUMNS: [&str; 10] = [
@@ -59,10 +60,9 @@ impl Export {
         let mut conn = self.base.db.read().await?;
         let entries = audit::page(&mut conn, self.account, &self.filter, self.before, PART).await?;
         drop(conn);
-        let fault = |e: &dyn std::fmt::Display| Error::Fault(format!("the log cannot be written: {e}"));
-        let mut file = csv::Writer::from_writer(Vec::new());
+        let mut text = String::new();
         if !self.begun {
-            file.write_record(COLUMNS).map_err(|e| fault(&e))?;
+            text.push_str(&sheet::line(COLUMNS.iter().map(|name| (*name).to_owned())));
         }
         for entry in &entries {
             let actor = &entry.actor;
@@ -79,21 +79,12 @@ impl Export {
                 entry.before.clone().unwrap_or_default(),
                 entry.after.clone().unwrap_or_default(),
             ];
-            file.write_record(fields.iter().map(|field| harmless(field))).map_err(|e| fault(&e))?;
+            text.push_str(&sheet::line(fields.iter().map(|field| sheet::harmless(field))));
         }
         self.begun = true;
         self.before = entries.last().map(|entry| entry.id);
         self.done = (entries.len() as i64) < PART;
-        let octets = file.into_inner().map_err(|e| fault(&e))?;
-        Ok(Some(String::from_utf8_lossy(&octets).into_owned()))
-    }
-}
-
-/// A field that no spreadsheet takes for a formula.
-fn harmless(field: &str) -> String {
-    match field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{field}"),
-        false => field.to_owned(),
+        Ok(Some(text))
     }
 }
 
