@@ -4,10 +4,10 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERER, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use tower_http::compression::CompressionLayer;
@@ -93,19 +93,40 @@ fn origin_of(url: &str) -> Option<&str> {
     Some(&url[..end])
 }
 
-/// Gives the refusal of a foreign form its page.
+/// Whether a change names nothing but the page it comes from, and that is another site's. Browsers that
+/// are too old to say `Origin` or `Sec-Fetch-Site` say this. What names nothing at all is no browser's form:
+/// a program holds its session by its own hand.
+fn comes_from_elsewhere(request: &Request, public_urls: &[String]) -> bool {
+    let headers = request.headers();
+    let is_told = headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site");
+    let Some(page) = headers.get(REFERER).filter(|_| !is_told && !request.method().is_safe()) else {
+        return false;
+    };
+    let Some(origin) = page.to_str().ok().and_then(origin_of) else { return true };
+    let host = request.uri().authority().map(|authority| authority.as_str());
+    let host = host.or_else(|| headers.get(HOST)?.to_str().ok());
+    let is_own = host.is_some() && origin.split_once("://").map(|(_, name)| name) == host;
+    !is_own && !public_urls.iter().any(|url| origin_of(url) == Some(origin))
+}
+
+/// Refuses what [`comes_from_elsewhere`], and gives the refusal of a foreign form its page.
 async fn drawn(State(console): State<Console>, request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
-    let response = next.run(request).await;
-    if response.status() == StatusCode::FORBIDDEN && response.extensions().get::<ProtectionError>().is_some()
-    {
-        let why =
-            "The form was sent from another site, so it was not obeyed. Open the page here and try again.";
-        let mut page = Stop::Refused(why.to_owned()).drawn(Shell::outside(&console, &headers, ""));
-        *page.status_mut() = StatusCode::FORBIDDEN;
-        return page;
+    if comes_from_elsewhere(&request, &console.options.public_urls) {
+        return refusal(&console, &headers);
     }
-    response
+    let response = next.run(request).await;
+    match response.extensions().get::<ProtectionError>() {
+        Some(_) if response.status() == StatusCode::FORBIDDEN => refusal(&console, &headers),
+        _ => response,
+    }
+}
+
+fn refusal(console: &Console, headers: &HeaderMap) -> Response {
+    let why = "The form was sent from another site, so it was not obeyed. Open the page here and try again.";
+    let mut page = Stop::Refused(why.to_owned()).drawn(Shell::outside(console, headers, ""));
+    *page.status_mut() = StatusCode::FORBIDDEN;
+    page
 }
 
 #[cfg(test)]
