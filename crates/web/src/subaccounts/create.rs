@@ -27,12 +27,21 @@ struct New {
     invite: Field,
     credit: Option<Field>,
     rule: Vec<Field>,
+    rule_words: String,
     once: String,
     own: String,
     back: String,
     here: String,
     members: Option<String>,
 }
+
+/// The rule of a branch whose form leaves its amounts empty: 50 whenever less than 20 is left.
+const USUAL_RULE: AutoTransfer = AutoTransfer {
+    threshold: Credits(20_000_000),
+    amount: Credits(50_000_000),
+    day_max: None,
+    month_max: None,
+};
 
 /// What an amount says; nothing or more.
 pub fn amount(text: &str) -> Result<Credits, String> {
@@ -89,6 +98,11 @@ fn drawn(place: &Place, typed: &Typed, once: String, worth: &str) -> New {
         } else {
             Vec::new()
         },
+        rule_words: format!(
+            "Left empty, a branch gets {} whenever it holds less than {}, and others get nothing by themselves.",
+            place.format().money(USUAL_RULE.amount),
+            place.format().money(USUAL_RULE.threshold)
+        ),
         once,
         own: place.href("subaccounts/new"),
         back: place.href("subaccounts"),
@@ -116,11 +130,7 @@ fn kind(typed: &Typed) -> Field {
 /// `GET /a/{id}/subaccounts/new`: the form.
 pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
     let preset = Preset::parse(asked.text("kind")).unwrap_or(Preset::Customer);
-    let mut typed = Typed::of([("kind", preset.as_str()), ("invite", "1")]);
-    if preset.tops_up() {
-        typed.set("threshold", "20.00");
-        typed.set("amount", "50.00");
-    }
+    let typed = Typed::of([("kind", preset.as_str()), ("invite", "1")]);
     let once = once::fresh(&place.actor(), console.gateway.clock.now());
     page::draw(&drawn(&place, &typed, once, &held(&console, &place).await?))
 }
@@ -188,6 +198,8 @@ fn read(typed: &mut Typed, place: &Place, once: &str) -> Option<(NewAccount, Beg
     let credits = if may_move { typed.read_if_given("credits", amount) } else { Some(None) };
     let rule = if may_move { read_rule(typed) } else { Some(None) };
     let invites_owner = typed.ticked("invite");
+    let preset = preset?;
+    let usual = (may_move && preset.tops_up()).then_some(USUAL_RULE);
     let new = NewAccount {
         company: company?,
         owner: owner?,
@@ -196,9 +208,9 @@ fn read(typed: &mut Typed, place: &Place, once: &str) -> Option<(NewAccount, Beg
         credits: Credits::ZERO,
     };
     let beginning = Beginning {
-        preset: Some(preset?),
+        preset: Some(preset),
         handed_down: credits?.unwrap_or_default(),
-        auto_transfer: rule?,
+        auto_transfer: rule?.or(usual),
         invites_owner,
         once: Some(once.to_owned()),
         ..Beginning::default()
@@ -281,6 +293,7 @@ pub(crate) mod tests {
             invite: typed.tick("invite", "Invite"),
             credit: Some(typed.field("credits", "Credits").amount("€")),
             rule: vec![typed.field("threshold", "Below").amount("€")],
+            rule_words: "Left empty, none.".into(),
             once: "console.1.2.3".into(),
             own: "/a/1/subaccounts/new".into(),
             back: "/a/1/subaccounts".into(),

@@ -65,6 +65,14 @@ async fn an_account_is_created_once_with_its_credit_its_rule_and_its_invitation(
         .get(format!("{}/credits", created.location))
         .await
         .shows(&["below €5.00, €10.00 come from Nordlicht"], &[]);
+    // A branch whose amounts are left empty gets what is usual, and a department nothing.
+    for (kind, words) in [("branch", "below €20.00, €50.00 come from Nordlicht"), ("department", "Off.")]
+    {
+        let email = format!("{kind}@example.com");
+        let form = [("kind", kind), ("owner", "B"), ("email", &*email), ("once", kind)];
+        let created = owner.post(&path, &form).await;
+        owner.get(format!("{}/credits", created.location)).await.shows(&[words], &[]);
+    }
     house.sound().await;
 }
 
