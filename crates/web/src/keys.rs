@@ -91,15 +91,9 @@ fn scopes_words(scopes: Scopes) -> String {
     }
 }
 
-/// The address programs reach this installation by.
-fn address(console: &Console) -> String {
-    let urls = &console.options.public_urls;
-    urls.first().map_or("http://127.0.0.1:8077", |url| url.trim_end_matches('/')).to_owned()
-}
-
 /// A line that sends, ready to be pasted.
 fn curl(console: &Console, secret: &str) -> Copy {
-    let address = address(console);
+    let address = console.gateway.link("");
     Copy {
         label: "Send a message".to_owned(),
         text: format!(

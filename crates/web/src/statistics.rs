@@ -42,6 +42,8 @@ struct Page {
     zone: String,
     presets: Vec<(&'static str, String, bool)>,
     fields: Vec<Field>,
+    more: Vec<Field>,
+    more_is_open: bool,
     hidden: Vec<(&'static str, String)>,
     chips: Vec<(String, String)>,
     figures: Vec<Figure>,
@@ -85,13 +87,16 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
     let is_empty =
         report.total.accepted == 0 && report.total_before.is_none_or(|before| before.accepted == 0);
     let shell = place.shell("Statistics").wide();
+    let [fields, more] = choice.fields(&offered, sees_money(&place));
     page::draw(&Page {
         own: place.href("statistics"),
         scope: choice.scope_words(&place),
         dates: dates(&report, format),
         zone: format.zone_name().to_owned(),
         presets: choice.presets(&place),
-        fields: choice.fields(&offered, sees_money(&place)),
+        fields,
+        more,
+        more_is_open: choice.has_more(),
         hidden: choice.hidden(),
         chips: choice.chips(&place),
         figures: figures(&report, &place, &behind),
@@ -464,7 +469,9 @@ pub(crate) mod tests {
             dates: "1 Nov 2026".into(),
             zone: "UTC".into(),
             presets: vec![("30 days", "/a/1/statistics?range=30d".into(), true)],
-            fields: vec![typed.field("sender", "Sender")],
+            fields: vec![typed.field("from", "From")],
+            more: vec![typed.field("sender", "Sender")],
+            more_is_open: true,
             hidden: vec![("range", "30d".into())],
             chips: vec![("Label <b>K".into(), "/a/1/statistics".into())],
             figures: vec![Figure::new("Messages", "7")],

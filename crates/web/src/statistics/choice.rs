@@ -271,8 +271,8 @@ impl Choice {
         }
     }
 
-    /// The fields.
-    pub fn fields(&self, offered: &Offered, sees_money: bool) -> Vec<Field> {
+    /// The fields: those that are always there, and those that are folded away.
+    pub fn fields(&self, offered: &Offered, sees_money: bool) -> [Vec<Field>; 2] {
         let mut typed = Typed::default();
         for (name, value) in self.pairs() {
             typed.set(name, &value);
@@ -309,15 +309,23 @@ impl Choice {
         fields.extend([
             typed.field("from", "From").of_type("date"),
             typed.field("to", "Until").of_type("date"),
-            typed.choice("measure", "Show", measures),
             typed.choice("by", "By", dimensions().map(by)),
-            typed.choice("part", "Parted by", std::iter::once(("", "What became of it")).chain(parts)),
             typed.choice("compare", "Compare with", compares),
+        ]);
+        let more = vec![
+            typed.choice("measure", "Show", measures),
+            typed.choice("part", "Parted by", std::iter::once(("", "What became of it")).chain(parts)),
             typed.choice("country", "Country", countries),
             typed.field("label", "Label").offers(offered.labels.clone()),
             typed.field("sender", "Sender").offers(offered.senders.clone()),
-        ]);
-        fields
+        ];
+        [fields, more]
+    }
+
+    /// Whether anything was chosen of what is folded away.
+    pub fn has_more(&self) -> bool {
+        let filters = [&self.label, &self.country, &self.sender];
+        self.part.is_some() || self.measure != Measure::Messages || filters.iter().any(|one| one.is_some())
     }
 
     /// The filters in words, each with an address without it.
