@@ -202,6 +202,78 @@ async fn the_demo_is_a_world_whose_books_are_right() {
     assert_eq!(folder.json(&["demo", "--data", "mine", "--seed-only"]).refusal().0, "not_empty");
 }
 
+/// Every door, answered well and badly: method, path, a header, a body, the status.
+#[rustfmt::skip]
+const DOORS: &[(&str, &str, (&str, &str), &str, u16)] = &[
+    ("GET",    "/",                         ("accept", "text/html"),        "",          303),
+    ("GET",    "/sign-in",                  ("accept", "text/html"),        "",          200),
+    ("POST",   "/sign-in",                  ("content-type", "text/plain"), "x",         415),
+    ("POST",   "/sign-out",                 ("origin", "https://evil.example"), "",      403),
+    ("GET",    "/nothing-here",             ("accept", "text/html"),        "",          404),
+    ("GET",    "/a/1900001/keys",           ("accept", "text/html"),        "",          303),
+    ("GET",    "/static/none.css",          ("accept", "*/*"),              "",          404),
+    ("DELETE", "/sign-in",                  ("accept", "*/*"),              "",          405),
+    ("GET",    "/docs",                     ("accept", "*/*"),              "",          308),
+    ("GET",    "/docs/",                    ("accept", "*/*"),              "",          200),
+    ("GET",    "/docs/begin.js",            ("accept", "*/*"),              "",          200),
+    ("GET",    "/docs/none.js",             ("accept", "*/*"),              "",          404),
+    ("GET",    "/v1/openapi.json",          ("accept", "*/*"),              "",          200),
+    ("GET",    "/v1/me",                    ("accept", "*/*"),              "",          401),
+    ("GET",    "/v1/none",                  ("accept", "*/*"),              "",          404),
+    ("PUT",    "/v1/me",                    ("accept", "*/*"),              "",          405),
+    ("POST",   "/api/sms",                  ("accept", "application/json"), "",          200),
+    ("GET",    "/api/balance",              ("x-api-key", "wrong"),         "",          200),
+    ("GET",    "/api/none",                 ("accept", "application/json"), "",          404),
+    ("GET",    "/healthz",                  ("accept", "*/*"),              "",          200),
+    ("GET",    "/readyz",                   ("accept", "*/*"),              "",          200),
+    ("GET",    "/metrics",                  ("accept", "*/*"),              "",          200),
+    ("OPTIONS", "/api/sms",                 ("origin", "https://evil.example"), "",      405),
+    ("HEAD",   "/sign-in",                  ("accept", "text/html"),        "",          200),
+];
+
+#[tokio::test]
+async fn every_answer_of_every_door_tells_browsers_to_be_careful() {
+    let folder = Folder::new();
+    let server = folder.serve(&["serve", "--listen", "127.0.0.1:0"]);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let style = web::assets::style();
+    let large = "x".repeat(3_000_000);
+    let more = [
+        ("GET", style, ("accept", "*/*"), "", 200),
+        ("POST", "/api/sms", ("accept", "application/json"), large.as_str(), 413),
+        ("POST", "/v1/transfers", ("content-type", "application/json"), "{", 401),
+    ];
+    for (method, path, (name, value), body, status) in DOORS.iter().copied().chain(more) {
+        let method: reqwest::Method = method.parse().unwrap();
+        let request = http.request(method.clone(), format!("{}{path}", server.address)).header(name, value);
+        let answer = request.body(body.to_owned()).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        for (name, wanted) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "same-origin"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            let held = answer.headers().get(name).and_then(|held| held.to_str().ok());
+            assert_eq!(held, Some(wanted), "{method} {path}: {name}");
+        }
+        let text = |name: &str| answer.headers().get(name).map_or("", |held| held.to_str().unwrap());
+        let policy = text("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+        assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe-inline'"), "{path}");
+        assert!(text("permissions-policy").contains("camera=()"), "{method} {path}");
+        assert!(!text("cache-control").is_empty(), "{method} {path}");
+        assert_eq!(text("access-control-allow-origin"), "", "{method} {path}: no other site reads it");
+        assert_eq!(text("server"), "", "{method} {path} tells nobody what it is made of");
+    }
+    server.stop();
+}
+
 #[test]
 fn a_mail_is_kept_in_the_folder_where_no_server_is_set() {
     let folder = Folder::new();
