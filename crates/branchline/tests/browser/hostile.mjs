@@ -2,7 +2,7 @@
 // free words; then every page that shows any of them. Nothing runs, nothing of them becomes an element or an
 // attribute, they are there to be read as they were written, and no file holds a formula.
 
-import { ADDRESS, PASSWORD, WIDTHS, api, branchline, csv, end, launch, mails, same, setUp, watch, xlsx } from './browser.mjs';
+import { ADDRESS, PASSWORD, WIDTHS, api, branchline, csv, end, launch, mails, same, setPrices, setUp, watch, xlsx } from './browser.mjs';
 import { STRINGS } from './strings.mjs';
 
 const AT_ONCE = 4;
@@ -10,7 +10,7 @@ const AT_ONCE = 4;
 const ASKED = 2;
 const began = Date.now();
 const faults = [];
-const browser = await launch();
+const browser = await launch(faults);
 const context = await browser.newContext({ viewport: { width: WIDTHS.wide, height: 900 } });
 
 // Whatever runs comes here, and whatever the policy had to stop was an element or attribute that should not be.
@@ -24,7 +24,7 @@ await context.addInitScript(() => {
 function strange(root, own) {
   const found = [];
   const here = document.createElement('a');
-  const kept = new Set(['A', 'ABBR', 'ASIDE', 'BODY', 'BR', 'BUTTON', 'CAPTION', 'CODE', 'DATALIST', 'DD', 'DEL', 'DETAILS', 'DIALOG', 'DIV', 'DL', 'DT', 'FIELDSET', 'FIGCAPTION', 'FIGURE', 'FOOTER', 'FORM', 'H1', 'H2', 'H3', 'HEAD', 'HEADER', 'HR', 'HTML', 'IMG', 'INPUT', 'INS', 'LABEL', 'LEGEND', 'LI', 'LINK', 'MAIN', 'MARK', 'META', 'NAV', 'NOSCRIPT', 'OL', 'OPTION', 'P', 'PRE', 'PROGRESS', 'SCRIPT', 'SECTION', 'SELECT', 'SMALL', 'SPAN', 'STRONG', 'B', 'SUMMARY', 'TABLE', 'TBODY', 'TD', 'TEXTAREA', 'TFOOT', 'TH', 'THEAD', 'TIME', 'TITLE', 'TR', 'UL', 'svg', 'symbol', 'use', 'path', 'circle', 'rect', 'line', 'g', 'text', 'title', 'desc', 'a']);
+  const kept = new Set(['A', 'ABBR', 'ASIDE', 'BODY', 'BR', 'BUTTON', 'CAPTION', 'CODE', 'DATALIST', 'DD', 'DEL', 'DETAILS', 'DIALOG', 'DIV', 'DL', 'DT', 'FIELDSET', 'FIGCAPTION', 'FIGURE', 'FOOTER', 'FORM', 'H1', 'H2', 'H3', 'HEAD', 'HEADER', 'HR', 'HTML', 'IMG', 'INPUT', 'INS', 'LABEL', 'LEGEND', 'LI', 'LINK', 'MAIN', 'MARK', 'META', 'NAV', 'NOSCRIPT', 'OL', 'OPTION', 'P', 'PRE', 'PROGRESS', 'SCRIPT', 'SECTION', 'SELECT', 'SMALL', 'SPAN', 'STRONG', 'B', 'SUMMARY', 'TABLE', 'TBODY', 'TD', 'TEXTAREA', 'TFOOT', 'TH', 'THEAD', 'TIME', 'TITLE', 'TR', 'UL', 'svg', 'symbol', 'use', 'path', 'circle', 'ellipse', 'rect', 'line', 'g', 'text', 'title', 'desc', 'a']);
   for (const element of root.querySelectorAll('*')) {
     const name = element.tagName;
     if (!kept.has(name)) found.push(`a <${name}>`);
@@ -82,6 +82,7 @@ async function post(path, form, wanted = 303) {
 }
 
 await branchline('credits', 'grant', '--account', main, '--amount', '500.00', '--reason', STRINGS[1]);
+await setPrices();
 const { key } = await branchline('key', 'create', '--account', main, '--label', STRINGS[2], '--subaccount-access');
 
 // Companies and owners, by the file they are imported from. What surrounds a text in white space is cut off there.
@@ -100,6 +101,7 @@ const children = STRINGS.map((_, i) => accounts.find((account) => account.email 
 
 // Messages, and calls that are refused with what they brought.
 await each(STRINGS, (text, i) => api(key, 'sms', { to: `+491522881${7000 + i}`, from: 'Nordlicht', text }));
+await each(STRINGS, (text, i) => api(key, 'sms', { to: '+4915228817999', from: 'Nordlicht', text: 'so that statistics name it' }, children[i]));
 await each(STRINGS, (text) => api(key, 'sms', { to: text, from: text, text, label: text, foreign_id: text }));
 
 // An owner who wants to be asked, with a name of the kind.
@@ -142,7 +144,7 @@ for (const [i, text] of STRINGS.entries()) {
 /** Opens a list page by page and wants each of the texts on one of them. */
 async function through(page, path, texts) {
   let shown = '';
-  for (let next = path; next; next = await page.locator('a[rel=next]').first().getAttribute('href', { timeout: 1 }).catch(() => null)) {
+  for (let next = path; next; next = (await page.$$eval('a[rel=next]', (all) => all.map((a) => a.getAttribute('href'))))[0]) {
     await visit(page, next);
     shown += plain(await page.evaluate(() => document.body.textContent));
   }
@@ -213,6 +215,8 @@ await each(STRINGS, async (text, i) => {
 const debug = await context.newCDPSession(page);
 await debug.send('WebAuthn.enable');
 await debug.send('WebAuthn.addVirtualAuthenticator', { options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } });
+// Nobody makes a passkey in a window behind others.
+await page.bringToFront();
 await page.goto(`${ADDRESS}/me/passkeys/new`);
 await page.fill('[name=label]', 'first');
 await page.fill('[name=password]', PASSWORD);
@@ -247,7 +251,9 @@ for (const [path, isCsv] of Object.entries(cellsOf)) {
   const acts = cells.filter((cell) => isCsv && /^[\s\ufeff\u00a0]*[=+\-@\t\r|%＝＋－＠]/.test(cell) && !/^[+-]?\d+(\.\d+)?$/.test(cell));
   if (acts.length) faults.push(`${path}: ${acts.slice(0, 3)}`);
   const all = plain(cells.join('\n'));
-  const missing = STRINGS.map(plain).filter((text) => !all.includes(text));
+  // No key from above sends in the account that wants to be asked, so no statistics name it.
+  const wanted = STRINGS.filter((_, i) => !path.includes('statistics') || i !== ASKED);
+  const missing = wanted.map(plain).filter((text) => !all.includes(text));
   if (missing.length) faults.push(`${path}: not as it was written: ${missing.slice(0, 3).join(' | ')} (${missing.length})`);
 }
 

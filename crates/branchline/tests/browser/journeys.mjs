@@ -3,13 +3,13 @@
 
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { ADDRESS, PASSWORD, PROVIDER, SET_UP, WIDTHS, api, branchline, csv, end, fill, follow, launch, mail, menu, press, same, see, seeNot, setUp, tabTo, watch, words, xlsx } from './browser.mjs';
+import { ADDRESS, PASSWORD, PROVIDER, SET_UP, WIDTHS, api, branchline, csv, end, fill, follow, launch, mail, menu, press, same, see, seeNot, setPrices, setUp, tabTo, watch, words, xlsx } from './browser.mjs';
 import { provide } from './provider.mjs';
 
 const AT_ONCE = 3;
 const viewport = { width: WIDTHS[process.env.WIDTH], height: 900 };
 const faults = [];
-const browser = await launch();
+const browser = await launch(faults);
 const otto = { sub: 'o-1', email: 'otto@example.com', name: 'Otto Wind' };
 await provide(PROVIDER, `${ADDRESS}/sign-in/provider`, otto);
 
@@ -40,12 +40,13 @@ await first.goto(SET_UP);
 await see(first, /This link does not work any more/);
 const jana = await first.context().storageState();
 await branchline('credits', 'grant', '--account', main, '--amount', '500.00', '--reason', 'the first payment');
+await setPrices();
 const { key } = await branchline('key', 'create', '--account', main, '--label', 'journeys', '--subaccount-access');
 
 /** Creates a subaccount on the page that is for it, and gives its number. */
 async function create(page, name, mailbox, { kind = 'A department', credits, invite = false } = {}) {
   await page.goto(`${ADDRESS}/a/${main}/subaccounts/new`);
-  await page.getByLabel(kind).check();
+  await page.getByRole('radio', { name: new RegExp(`^${kind}`) }).check();
   await fill(page, 'Company or branch', name);
   await fill(page, "Its owner's name", 'Olga Owner');
   await fill(page, 'Its e-mail address', `${mailbox}@example.com`);
@@ -82,7 +83,7 @@ async function signOut(page) {
   const folded = page.getByRole('button', { name: 'Menu', exact: true });
   if (await folded.isVisible()) await folded.click();
   await press(page, /Profile, theme, sign out/);
-  await press(page, 'Sign out');
+  await press(page, 'Sign out', page.locator('#me-menu'));
   await see(page, 'You have signed out.');
 }
 
@@ -165,10 +166,9 @@ const ways = {
     await mail('ada@example.com', '/invitation/');
     await page.goto(`${ADDRESS}/operator/mails`);
     await see(page, /kept here because there is no mail server/);
-    await page.locator('tr', { hasText: 'ada@example.com' }).getByRole('link', { name: 'Jana Petersen invites you to Nordlicht Media' }).click();
-    await see(page, 'Jana Petersen invites you to the SMS account of Nordlicht Media.');
+    await page.locator('tr', { hasText: 'ada@example.com' }).getByRole('link', { name: /invites you to Nordlicht Media/ }).click();
+    await see(page, /invites you to the SMS account/);
     const ada = await join('ada', 'Ada Lovelace');
-    await see(ada, 'Ada Lovelace').catch(() => menu(ada, 'Send'));
     await menu(ada, 'Send');
     await see(ada, 'Send a message');
     same(await ada.locator('#navigation').getByRole('link', { name: /API keys|Settings|Members/ }).count(), 0, 'what the role has not is not offered');
@@ -339,27 +339,27 @@ const ways = {
     await page.goto(ADDRESS + home);
     await menu(page, 'Send');
     await fill(page, 'To', '+4915228817401\n01522 8817402; no number');
-    await fill(page, 'Text', 'Ihr Termin ist morgen um 9 – bis dann!');
+    await fill(page, 'Text', 'Ihr Termin ist morgen um 9 – bis dann! Bringen Sie bitte Ihre Karte mit, und rufen Sie an, wenn Sie nicht können.');
     await see(page, /Unicode \(UCS-2\)/, /not in the alphabet of SMS/, '2 recipients', 'no number');
     await press(page, /Use plain letters/);
     await see(page, /plain letters \(GSM-7\)/, '1 segment');
     await fill(page, 'Label', 'termine');
     await see(page, 'Send 2 messages for €0.15');
     await press(page, 'Send 2 messages for €0.15');
-    await see(page, 'Sent', /2 messages from .* accepted/, 'Left out before sending');
+    await see(page, 'Sent', /2\smessages from .* accepted/, 'Left out before sending');
     const row = (number) => page.locator('tr', { hasText: number });
     // It is not loaded again by hand: the page tells by itself.
     const loads = await page.evaluate(() => { window.untouched = true; return performance.getEntriesByType('navigation').length; });
-    for (const number of ['8817401', '8817402']) await row(number).getByText('delivered').waitFor();
+    for (const number of ['174 01', '174 02']) await row(number).getByText('delivered').waitFor();
     same(await page.evaluate(() => [window.untouched, performance.getEntriesByType('navigation').length]), [true, loads], 'the page stayed');
-    await row('8817401').getByRole('link').click();
+    await row('174 01').getByRole('link').click();
     await see(page, 'What happened', 'Accepted', 'Delivered', 'What it cost, and why', '€0.075');
     await menu(page, 'Journal');
     await fill(page, 'Recipient', '+4915228817402');
     await page.waitForURL(/recipient=/);
     await page.locator('.journal tbody tr').nth(1).waitFor({ state: 'detached' });
     same(await page.locator('.journal tbody tr').count(), 1, 'one message fits');
-    await see(page, 'Ihr Termin ist morgen um 9 - bis dann!', 'delivered', /termine/);
+    await see(page, /^Ihr Termin ist morgen um 9 - bis dann!/, 'delivered', /termine/);
     await fill(page, 'Recipient', '+4915228899999');
     await see(page, 'No message fits');
   },
@@ -429,7 +429,7 @@ const ways = {
     const before = (await branchline('account', 'list')).accounts.map((account) => account.company);
     same(before.includes('Filiale West'), false, 'nothing is done before somebody says so');
     await press(page, /Create 2\s*accounts/);
-    await see(page, '2 of 2 lines became accounts.');
+    await see(page, '2 of 3 lines became accounts.', 'not created');
     await follow(page, 'Filiale Ostsee');
     await see(page, 'Filiale Ostsee', '€2.00', 'active');
   },

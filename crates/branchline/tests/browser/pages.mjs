@@ -1,31 +1,39 @@
-// Every page that can be reached by links, in both widths and both themes: nothing runs that was
-// written as a text, nothing is asked of another host, nothing is wider than the screen, axe-core finds
-// nothing serious, the headers are there, and no page is heavy.
+// Every page that can be reached by links, in both widths and both themes: nothing is asked of another host,
+// nothing is wider than the screen, axe-core finds nothing serious, the headers are there, and no page is heavy.
 
-import { ADDRESS, HOSTILE, THEMES, WIDTHS, api, axeSource, branchline, end, launch, setUp, watch } from './browser.mjs';
+import { ADDRESS, THEMES, WIDTHS, api, axeSource, branchline, end, launch, setPrices, setUp, watch } from './browser.mjs';
 
 const HEAVY = 150 * 1024;
 const PAGES_MAX = 140;
+/** Words that a page may not expect: markup, marks of direction, no place to break, more than there is room for. */
+const AWKWARD = [
+  '<script>window.struck=1</script>', '"><img src=x onerror=window.struck=1>', "'-window.struck-'", '</title><svg onload=window.struck=1>',
+  '{{7*7}}${7*7}<%= 7*7 %>', 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft '.repeat(2).trim(), 'مكتب الرسائل القصيرة في برلين',
+  '\u202egnol si eman siht\u202c', '株式会社とても長い名前の会社でありますので折り返しが必要です',
+];
 const faults = [];
 
-const browser = await launch();
+const browser = await launch(faults);
 const context = await browser.newContext({ viewport: { width: WIDTHS.wide, height: 900 } });
 const first = await context.newPage();
 watch(first, faults);
-const home = await setUp(first, HOSTILE[0]);
-const account = Number(home.match(/\/a\/(\d+)/)?.[1] ?? branchline('account', 'list').accounts[0].id);
+const home = await setUp(first, AWKWARD[0]);
+const account = Number(home.match(/\/a\/(\d+)/)?.[1] ?? (await branchline('account', 'list')).accounts[0].id);
 
-// Hostile words in every free text.
-branchline('credits', 'grant', '--account', account, '--amount', '200.00', '--reason', HOSTILE[1]);
-const children = HOSTILE.map((words, i) =>
-  branchline('account', 'create', '--company', words, '--email', `child${i}@example.com`, '--name', words, '--parent', account).id);
-branchline('credits', 'transfer', '--from', account, '--to', children[0], '--amount', '5.00', '--reference', HOSTILE[3]);
-branchline('account', 'suspend', children[1], '--reason', HOSTILE[1]);
-const { key } = branchline('key', 'create', '--account', account, '--label', HOSTILE[0], '--subaccount-access');
-for (const [i, words] of HOSTILE.entries()) {
+// Awkward words in every free text.
+await branchline('credits', 'grant', '--account', account, '--amount', '200.00', '--reason', AWKWARD[1]);
+const children = [];
+for (const [i, words] of AWKWARD.entries()) {
+  children.push((await branchline('account', 'create', '--company', words, '--email', `child${i}@example.com`, '--name', words, '--parent', account)).id);
+}
+await branchline('credits', 'transfer', '--from', account, '--to', children[0], '--amount', '5.00', '--reference', AWKWARD[3]);
+await branchline('account', 'suspend', children[1], '--reason', AWKWARD[1]);
+await setPrices();
+const { key } = await branchline('key', 'create', '--account', account, '--label', AWKWARD[0], '--subaccount-access');
+for (const [i, words] of AWKWARD.entries()) {
   await api(key, 'sms', { to: `+49152288173${10 + i}`, from: 'Nordlicht', text: `${words} ${i}`, label: `spring-${i}`, foreign_id: `x${i}` });
 }
-await api(key, 'sms', { to: '+4915228817386', from: 'Nordlicht', text: HOSTILE.join(' '), delay: '2027-12-01 10:00' });
+await api(key, 'sms', { to: '+4915228817386', from: 'Nordlicht', text: AWKWARD.join(' '), delay: '2027-12-01 10:00' });
 await api('wrong', 'balance', {});
 
 // Which pages there are: whatever links lead to, each shape of a path once.
