@@ -19,6 +19,9 @@ const TICKS_MAX: i64 = 5;
 /// How many labels stand below the bars, on a wide screen and on a narrow one.
 const LABELS_WIDE: usize = 8;
 const LABELS_NARROW: usize = 4;
+/// How many of them where one has more than so many letters, as names have.
+const LONG_LABELS_NARROW: usize = 3;
+const LABEL_LONG: usize = 8;
 /// How many colours there are; further series share the last one.
 const COLOURS: usize = 8;
 
@@ -352,7 +355,9 @@ impl Chart {
     fn labels(&self, width: f64) -> Vec<Label> {
         let count = self.slots.len();
         let every = |most: usize| count.div_ceil(most).max(1);
-        let (wide, narrow) = (every(LABELS_WIDE), every(LABELS_NARROW));
+        let is_long = self.slots.iter().any(|slot| slot.label.chars().count() > LABEL_LONG);
+        let most = if is_long { LONG_LABELS_NARROW } else { LABELS_NARROW };
+        let (wide, narrow) = (every(LABELS_WIDE), every(most));
         // A narrow screen shows some of those a wide one shows.
         let narrow = narrow.div_ceil(wide) * wide;
         let shown = (0..count).filter(|slot| slot % wide == 0);

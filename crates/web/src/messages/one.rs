@@ -216,7 +216,13 @@ fn said(word: ReportState) -> &'static str {
 
 fn notes(told: &Told) -> Vec<String> {
     let story = &told.story;
-    let mut notes: Vec<String> = story.error.iter().map(sentence).collect();
+    // Carriers often say no more than a number of their own.
+    let is_code = |error: &str| error.bytes().all(|b| b.is_ascii_digit());
+    let told = |error: &String| match is_code(error) {
+        true => format!("The carrier gives its code {error} as the reason."),
+        false => sentence(error),
+    };
+    let mut notes: Vec<String> = story.error.iter().map(told).collect();
     if story.possible_duplicate {
         notes
             .push("An answer of the carrier was lost on the way, so it may have been sent twice.".to_owned());
