@@ -16,11 +16,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -135,6 +135,10 @@ async fn connection(
         phase.set(Phase::ANSWERING);
         async move {
             let response = answer(router, request, limit).await;
+            if response.body().size_hint().exact().is_none() {
+                // It goes on for as long as there is something to say, which may be long.
+                return Ok(response.map(|body| Body::new(Streamed { body, phase })));
+            }
             phase.set(Phase::IDLE);
             Ok::<_, std::convert::Infallible>(response)
         }
@@ -276,6 +280,31 @@ impl Phase {
         let since = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.since.store(since, Ordering::Release);
         self.phase.store(phase, Ordering::Release);
+    }
+}
+
+/// An answer that comes piece by piece: until it has ended, or nobody takes it any more, it is us that
+/// the connection waits for.
+struct Streamed {
+    body: Body,
+    phase: Arc<Phase>,
+}
+
+impl HttpBody for Streamed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        self.phase.set(Phase::IDLE);
     }
 }
 

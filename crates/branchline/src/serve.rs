@@ -142,6 +142,8 @@ pub async fn serve(
     tracing::info!("stopping");
     let end = async {
         stop.send_replace(true);
+        // Streams of events would keep their connections open.
+        gateway.end_looking();
         let served = api.await;
         nightly.abort();
         for worker in workers {
@@ -220,6 +222,9 @@ async fn look_after_accounts(base: Base) {
         }
         if let Err(error) = gateway::once::forget_old(&base).await {
             tracing::warn!(%error, "old answers could not be forgotten; tried again later");
+        }
+        if let Err(error) = gateway::works::forget_old(&base).await {
+            tracing::warn!(%error, "old work could not be forgotten; tried again later");
         }
         if let Err(error) = gateway::accounts::finish_closings(&base).await {
             tracing::warn!(%error, "accounts could not be closed; tried again later");

@@ -89,6 +89,34 @@ async fn a_message_is_sent_charged_delivered_and_refunded_when_refused() {
     assert_eq!((&check["ok"], &check["messages"], &check["refunds"]), (&json!(true), &json!(2), &json!(1)));
 }
 
+#[tokio::test]
+async fn an_orderly_end_waits_for_nobody_who_looks_on() {
+    let folder = Folder::new();
+    let server = folder.serve(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let http = builder.build().unwrap();
+    let owner = [("name", "Eva"), ("email", "eva@example.com"), ("password", "vier Worte stehen hier")];
+    let form = [&[("company", "Nordlicht")], &owner[..]].concat();
+    let answer = http.post(&server.set_up).form(&form).send().await.unwrap();
+    let text = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    let (page, cookie) = (text("location"), text("set-cookie"));
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let listen = async |path: &str| {
+        let request = http.get(format!("{}{path}", server.address)).header("Cookie", &cookie);
+        let mut stream = request.send().await.unwrap();
+        assert_eq!(stream.status().as_u16(), 200, "{path}");
+        assert!(stream.chunk().await.unwrap().is_some(), "{path}");
+        stream
+    };
+    let mut streams = vec![listen(&format!("{page}/events")).await, listen("/operator/events").await];
+    let took = server.stop();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    for stream in &mut streams {
+        while let Ok(Some(_)) = stream.chunk().await {}
+    }
+}
+
 #[test]
 fn a_port_in_use_and_a_second_server_are_refused() {
     let folder = Folder::new();

@@ -157,7 +157,8 @@ pub async fn check(base: &Base, file: &[u8], parent: AccountId) -> Result<Report
     Ok(Report { token: token(file, parent), rows, problems, credits, available })
 }
 
-/// Does what [`check`] has reported with this token: each line by itself, in their order.
+/// Does what [`check`] has reported with this token: each line by itself, in their order. `told` hears of
+/// each line what became of it, when it is over.
 ///
 /// # Errors
 /// [`ImportError::Changed`] when the file is another one; the others as in [`check`].
@@ -167,16 +168,18 @@ pub async fn apply(
     parent: AccountId,
     reported: &str,
     actor: &Actor,
+    told: impl Fn(u64, &Outcome),
 ) -> Result<Vec<(u64, Outcome)>, ImportError> {
     if token(file, parent) != reported {
         return Err(ImportError::Changed);
     }
     let report = check(base, file, parent).await?;
     let mut outcomes = Vec::with_capacity(report.rows.len() + report.problems.len());
-    for problem in &report.problems {
-        let told = format!("{}: {}", problem.field, problem.problem);
-        outcomes.push((problem.line, Outcome::Refused(told)));
+    for problems in report.problems.chunk_by(|one, next| one.line == next.line) {
+        let words = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.problem));
+        outcomes.push((problems[0].line, Outcome::Refused(words.collect::<Vec<_>>().join("; "))));
     }
+    outcomes.iter().for_each(|(line, outcome)| told(*line, outcome));
     for row in &report.rows {
         let beginning = Beginning { once: Some(once(reported, row.line)), ..row.beginning.clone() };
         let outcome = match create_with(base, &row.new, &beginning, actor).await {
@@ -185,6 +188,7 @@ pub async fn apply(
             Err(CreateError::Storage(error)) => return Err(error.into()),
             Err(why) => Outcome::Refused(why.to_string()),
         };
+        told(row.line, &outcome);
         outcomes.push((row.line, outcome));
     }
     outcomes.sort_by_key(|(line, _)| *line);

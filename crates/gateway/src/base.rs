@@ -15,6 +15,7 @@ use domain::product::Product;
 use jiff::tz::TimeZone;
 use storage::{Db, Result};
 
+use crate::changes::Lookers;
 use crate::clock::Clock;
 use crate::limits::Held;
 use crate::overview::Below;
@@ -69,6 +70,7 @@ struct Memory {
     own_url: OnceLock<String>,
     mail_server: OnceLock<Option<String>>,
     people: people::Held,
+    lookers: Lookers,
     /// What is striking below an account, and since when that is known.
     below: quick_cache::sync::Cache<AccountId, (Moment, Below)>,
 }
@@ -109,6 +111,7 @@ impl Base {
             own_url: OnceLock::new(),
             mail_server: OnceLock::new(),
             people: people::Held::new(REMEMBERED_MAX),
+            lookers: Lookers::default(),
             below: quick_cache::sync::Cache::new(BELOW_MAX),
         };
         let base = Base { db, clock, rules: Arc::new(rules), memory: Arc::new(memory) };
@@ -159,6 +162,10 @@ impl Base {
 
     pub(crate) fn people(&self) -> &people::Held {
         &self.memory.people
+    }
+
+    pub(crate) fn lookers(&self) -> &Lookers {
+        &self.memory.lookers
     }
 
     pub(crate) fn version(&self) -> i64 {

@@ -6,12 +6,12 @@
 //! SQLite has one writer for both. PostgreSQL can commit two things at a time, so there one writer takes
 //! the requests and another one the carriers' words.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::id::NodeId;
+use domain::id::{AccountId, NodeId};
 use domain::ledger::Book;
 use domain::moment::Moment;
 use storage::rollups::Paths;
@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::accept::SendRefused;
 use crate::base::Base;
+use crate::changes::What;
 use crate::clock::thirty_days;
 use crate::dispatch::{Dispatcher, Plan};
 use crate::intake::{self, Ids, Request};
@@ -228,10 +229,18 @@ impl Writer {
         }
         let plan = self.dispatcher.plan(std::mem::take(&mut intake.ready), &reports.after.slots);
         reports.mark(plan.attempts());
+        let changed = match self.base.is_looked_at() {
+            true => {
+                let mut changed = reports.accounts(entries);
+                changed.extend(requests.iter().map(|request| request.drafts.account.id));
+                changed
+            }
+            false => BTreeSet::new(),
+        };
         match self.write(tx, &book, requests, &reports, &mut intake, &plan, now).await {
             Ok(()) => {
                 self.early_possible |= reports.keeps_early();
-                Ok(Stored { answers: intake.answers, after: reports.after, plan })
+                Ok(Stored { answers: intake.answers, after: reports.after, plan, changed })
             }
             Err(error) => {
                 self.dispatcher.rolled_back(plan);
@@ -278,7 +287,7 @@ impl Writer {
 
     /// All is stored: answers go out, messages go on, reports are acknowledged.
     fn tell(&self, stored: Stored, requests: Vec<Request>, entries: Vec<Entry>) {
-        let Stored { answers, after, plan } = stored;
+        let Stored { answers, after, plan, changed } = stored;
         for (request, answer) in requests.into_iter().zip(answers) {
             // Whoever asked may have gone; what was accepted is sent all the same.
             let _ = request.reply.send(answer);
@@ -293,6 +302,10 @@ impl Writer {
             }
         }
         self.dispatcher.committed(plan, &slots, &marked);
+        if !changed.is_empty() {
+            let what = What::BALANCE.and(What::MESSAGES);
+            self.base.changed(changed.into_iter().map(|account| (account, what)));
+        }
     }
 }
 
@@ -311,4 +324,6 @@ struct Stored {
     answers: Vec<std::result::Result<crate::accept::Sent, SendRefused>>,
     after: Afterwards,
     plan: Plan,
+    /// The accounts it concerns, when somebody looks on.
+    changed: BTreeSet<AccountId>,
 }

@@ -49,7 +49,7 @@ pub struct Slots {
 }
 
 /// How a line is doing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineState {
     /// The carrier's name.
     pub name: Arc<str>,
@@ -753,6 +753,7 @@ impl Dispatcher {
                 let line = &state.carriers[carrier];
                 let _ = self.entries.send(Entry::Taken {
                     message: answer.message,
+                    account: flight.waiting.account,
                     part: answer.part,
                     carrier: line.name.clone(),
                     remote_id: line.message_ids.stored(&remote_id),

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::accept::{SendRefused, SendRequest, Sent, draft};
 use crate::base::Base;
 use crate::batch::{REQUESTS_MAX, Writer};
+use crate::changes;
 use crate::dispatch::{Dispatcher, Line, LineState};
 use crate::intake::{Ids, Request};
 use crate::report::{Entry, REFUND_JOB};
@@ -139,6 +140,7 @@ impl Gateway {
         gateway.work(gateway.clone().every_second());
         gateway.work(gateway.clone().when_due());
         gateway.work(gateway.clone().forget());
+        gateway.work(changes::carry(gateway.base.clone()));
         if gateway.db.is_shared() {
             gateway.work(gateway.clone().keep_lease());
         }
@@ -287,6 +289,7 @@ impl Gateway {
         if self.inner.stopping.swap(true, Ordering::SeqCst) {
             return;
         }
+        self.base.end_looking();
         self.inner.dispatcher.close();
         let mut waited = Duration::ZERO;
         while self.inner.dispatcher.under_way() > 0 && waited < DRAIN {

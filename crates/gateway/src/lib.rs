@@ -8,6 +8,7 @@ pub mod audit;
 pub mod base;
 mod batch;
 pub mod calls;
+pub mod changes;
 pub mod clock;
 pub mod credits;
 pub mod dispatch;
@@ -45,6 +46,7 @@ pub mod statement;
 pub mod statistics;
 pub mod subaccounts;
 pub mod visits;
+pub mod works;
 
 mod again;
 mod gateway;

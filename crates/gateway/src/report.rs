@@ -45,6 +45,8 @@ pub enum Entry {
     Taken {
         /// Of which message.
         message: MessageId,
+        /// Whose message it is.
+        account: AccountId,
         /// Which part.
         part: u8,
         /// Who took it.
@@ -313,7 +315,7 @@ impl Look {
                     decided.after.marked.extend(marks.iter().map(|(id, _)| *id));
                     decided.mark(marks.iter().copied());
                 }
-                Entry::Taken { message, part, carrier, remote_id, complete, slots } => {
+                Entry::Taken { message, part, carrier, remote_id, complete, slots, .. } => {
                     decided.after.slots.push(*slots);
                     if *complete {
                         decided.done.push(*message);
@@ -714,6 +716,15 @@ impl<'a> Decided<'a> {
     /// Whether a report was put aside for an answer to come.
     pub fn keeps_early(&self) -> bool {
         !self.early.is_empty()
+    }
+
+    /// The accounts whose messages it is about.
+    pub fn accounts(&self, entries: &[Entry]) -> BTreeSet<AccountId> {
+        let taken = |entry: &Entry| match entry {
+            Entry::Taken { account, .. } => Some(*account),
+            _ => None,
+        };
+        self.moves.values().map(|known| known.account).chain(entries.iter().filter_map(taken)).collect()
     }
 
     /// Stores further attempts with what was decided.

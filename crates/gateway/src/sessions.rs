@@ -102,6 +102,16 @@ pub(crate) fn actor(login: &Login, address: &str, agent: &str) -> Actor {
 /// Who the browser with this token is, as of a second ago at most; to be asked on every request. Notes
 /// that the session is used.
 pub async fn of(base: &Base, token: &str, now: Moment) -> Result<Option<SignedIn>, Error> {
+    who(base, token, now, true).await
+}
+
+/// The same for what a page asks by itself, which is no use of the session: a page that is left open
+/// keeps nobody signed in.
+pub async fn of_page(base: &Base, token: &str, now: Moment) -> Result<Option<SignedIn>, Error> {
+    who(base, token, now, false).await
+}
+
+async fn who(base: &Base, token: &str, now: Moment, is_use: bool) -> Result<Option<SignedIn>, Error> {
     if !is_secret(token) {
         return Ok(None);
     }
@@ -117,7 +127,7 @@ pub async fn of(base: &Base, token: &str, now: Moment) -> Result<Option<SignedIn
         Step::SignedIn => rules.session_lasts,
     };
     let ends_at = session.created_at.after(lasts);
-    if now >= ends_at || !note(base, session, now) {
+    if now >= ends_at || !note(base, session, now, is_use) {
         return Ok(None);
     }
     Ok(Some(SignedIn {
@@ -152,13 +162,16 @@ async fn known(base: &Base, hash: &str) -> Result<Option<Arc<Known>>, Error> {
     Ok(Some(known))
 }
 
-/// Notes that a session is used. False when it was not used for too long.
-fn note(base: &Base, session: &Session, now: Moment) -> bool {
+/// Notes that a session is used, if this is a use. False when it was not used for too long.
+fn note(base: &Base, session: &Session, now: Moment, is_use: bool) -> bool {
     let idle = base.people_rules().session_idle;
     let mut seen = base.people().seen.lock().unwrap_or_else(|p| p.into_inner());
     let last = seen.at.get(&session.id).map_or(session.seen_at, |(at, _)| (*at).max(session.seen_at));
     if now.since(last) >= idle {
         return false;
+    }
+    if !is_use {
+        return true;
     }
     seen.at.insert(session.id, (now.max(last), false));
     if now.since(seen.stored_at) >= STORED_EVERY {

@@ -62,7 +62,7 @@ pub struct TransferMany {
 }
 
 /// Hands credit from one account to many, one after the other in the order given. What one of them is
-/// refused does not keep it from the others.
+/// refused does not keep it from the others. `told` hears of each what became of it, when it is over.
 ///
 /// # Errors
 /// [`ManyError`] when nothing was done at all. What a single account was refused stands in its answer.
@@ -70,6 +70,7 @@ pub async fn transfer_many(
     base: &Base,
     many: &TransferMany,
     actor: &Actor,
+    told: impl Fn(AccountId, &Result<Done, TransferError>),
 ) -> Result<Vec<(AccountId, Result<Done, TransferError>)>, ManyError> {
     each_once(many.to.iter().map(|(id, _)| *id))?;
     short(many.idempotency_key.as_deref())?;
@@ -89,13 +90,15 @@ pub async fn transfer_many(
             idempotency_key: many.idempotency_key.as_ref().map(|key| format!("{key} many {to}")),
             asked_by: many.asked_by,
         };
-        answers.push((*to, transfer(base, &one, actor).await));
+        let answer = transfer(base, &one, actor).await;
+        told(*to, &answer);
+        answers.push((*to, answer));
     }
     Ok(answers)
 }
 
 /// Suspends many accounts below one (or, for the operator, any), one after the other. One that is
-/// suspended already stays as it is.
+/// suspended already stays as it is. `told` hears of each what became of it, when it is over.
 ///
 /// # Errors
 /// [`ManyError`] when nothing was done at all. What became of a single account stands in its answer.
@@ -106,6 +109,7 @@ pub async fn suspend_many(
     reason: &str,
     idempotency_key: Option<&str>,
     actor: &Actor,
+    told: impl Fn(AccountId, &Result<Account, StateError>),
 ) -> Result<Vec<(AccountId, Result<Account, StateError>)>, ManyError> {
     each_once(ids.iter().copied())?;
     short(idempotency_key)?;
@@ -118,6 +122,7 @@ pub async fn suspend_many(
     let mut answers = Vec::with_capacity(ids.len());
     for id in ids {
         let answer = suspend_one(base, above, *id, reason, idempotency_key, is_first, actor).await;
+        told(*id, &answer);
         answers.push((*id, answer));
     }
     Ok(answers)

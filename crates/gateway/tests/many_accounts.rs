@@ -41,15 +41,17 @@ async fn credit_goes_to_many_each_by_itself() {
         let (a, b) = (account(&base, "a", Some(&main), 0).await, account(&base, "b", Some(&main), 0).await);
         let other = account(&base, "other", None, 0).await;
         let wanted = many(&main, &[(&a, 60), (&other, 5), (&b, 60), (&main, 1)], None);
-        let answers = several::transfer_many(&base, &wanted, &operator()).await.unwrap();
+        let answers = several::transfer_many(&base, &wanted, &operator(), |_, _| ()).await.unwrap();
         assert!(answers[0].1.is_ok());
         assert!(matches!(answers[1].1, Err(TransferError::NotFound(_))), "a foreign one does not exist");
         assert!(matches!(answers[2].1, Err(TransferError::Insufficient { .. })));
         assert!(matches!(answers[3].1, Err(TransferError::Same(_))));
         assert_eq!((wallet(&base, &main).await, wallet(&base, &a).await), (40, 60));
-        let twice = several::transfer_many(&base, &many(&main, &[(&a, 1), (&a, 1)], None), &operator()).await;
+        let twice =
+            several::transfer_many(&base, &many(&main, &[(&a, 1), (&a, 1)], None), &operator(), |_, _| ())
+                .await;
         assert!(matches!(twice, Err(ManyError::Twice(id)) if id == a.id));
-        let none = several::transfer_many(&base, &many(&main, &[], None), &operator()).await;
+        let none = several::transfer_many(&base, &many(&main, &[], None), &operator(), |_, _| ()).await;
         assert!(matches!(none, Err(ManyError::None)));
         sound(&base).await;
     }
@@ -69,7 +71,9 @@ async fn parallel_runs_with_one_key_hand_out_once() {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..4 {
             let (base, wanted) = (base.clone(), wanted.clone());
-            tasks.spawn(async move { several::transfer_many(&base, &wanted, &operator()).await.unwrap() });
+            tasks.spawn(async move {
+                several::transfer_many(&base, &wanted, &operator(), |_, _| ()).await.unwrap()
+            });
         }
         for answers in tasks.join_all().await {
             assert!(answers.iter().all(|(_, answer)| answer.is_ok()), "{answers:?}");
@@ -79,7 +83,7 @@ async fn parallel_runs_with_one_key_hand_out_once() {
         }
         assert_eq!(wallet(&base, &main).await, 950);
         let other = many(&main, &[(&below[0], 10)], Some("march"));
-        let reused = several::transfer_many(&base, &other, &operator()).await;
+        let reused = several::transfer_many(&base, &other, &operator(), |_, _| ()).await;
         assert!(matches!(reused, Err(ManyError::KeyReused(_))), "{reused:?}");
         sound(&base).await;
     }
@@ -95,7 +99,8 @@ async fn many_are_suspended_and_none_that_is_elsewhere() {
         let ids = [a.id, b.id, other.id, main.id];
         let suspend = async || {
             let actor = operator();
-            let done = several::suspend_many(&base, Some(main.id), &ids, "unpaid", Some("k"), &actor);
+            let done =
+                several::suspend_many(&base, Some(main.id), &ids, "unpaid", Some("k"), &actor, |_, _| ());
             done.await.unwrap().into_iter().map(|(_, answer)| answer.is_ok()).collect::<Vec<_>>()
         };
         assert_eq!(suspend().await, [true, true, false, false]);
@@ -124,20 +129,23 @@ async fn accounts_come_from_a_file_once_and_as_it_was_reported() {
         assert_eq!((report.rows.len(), report.problems.len()), (2, 0), "{:?}", report.problems);
         assert_eq!((report.credits, report.available), (Credits(10), Credits(100)));
         assert_eq!(count(&base.db, "select count(*) from accounts").await, 1, "nothing is done by checking");
-        let changed = account_import::apply(&base, FILE.as_bytes(), main.id, "other", &operator()).await;
+        let changed =
+            account_import::apply(&base, FILE.as_bytes(), main.id, "other", &operator(), |_, _| ()).await;
         assert!(matches!(changed, Err(ImportError::Changed)));
 
         let actor = operator();
         let (one, two) = tokio::join!(
-            account_import::apply(&base, FILE.as_bytes(), main.id, &report.token, &actor),
-            account_import::apply(&base, FILE.as_bytes(), main.id, &report.token, &actor)
+            account_import::apply(&base, FILE.as_bytes(), main.id, &report.token, &actor, |_, _| ()),
+            account_import::apply(&base, FILE.as_bytes(), main.id, &report.token, &actor, |_, _| ())
         );
         let created = |outcomes: &[(u64, Outcome)]| {
             outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Created(_))).count()
         };
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_eq!(created(&one) + created(&two), 2, "{one:?} {two:?}");
-        let again = account_import::apply(&base, FILE.as_bytes(), main.id, &report.token, &operator()).await;
+        let again =
+            account_import::apply(&base, FILE.as_bytes(), main.id, &report.token, &operator(), |_, _| ())
+                .await;
         let again = again.unwrap();
         assert!(again.iter().all(|(_, o)| matches!(o, Outcome::Before(Some(_)))), "{again:?}");
         assert_eq!(again.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3]);
@@ -182,7 +190,8 @@ dear@example.com,Eve,,99,,,,
             "3:email", "5:email",
         ]);
         let outcomes =
-            account_import::apply(&base, file.as_bytes(), main.id, &report.token, &operator()).await;
+            account_import::apply(&base, file.as_bytes(), main.id, &report.token, &operator(), |_, _| ())
+                .await;
         let outcomes = outcomes.unwrap();
         let of = |line| outcomes.iter().find(|(l, _)| *l == line).map(|(_, o)| o).unwrap();
         assert!(matches!(of(4), Outcome::Created(_)), "{outcomes:?}");

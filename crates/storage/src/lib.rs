@@ -6,6 +6,7 @@ pub mod analytics;
 pub mod answers;
 pub mod audit;
 pub mod calls;
+pub mod changes;
 pub mod check;
 pub mod checks;
 pub mod counters;
@@ -45,5 +46,6 @@ pub mod subaccounts;
 pub mod tokens;
 pub mod transfers;
 pub mod visits;
+pub mod works;
 
 pub use db::{Address, Conn, Db, Error, Question, Result, Tx};

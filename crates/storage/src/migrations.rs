@@ -25,6 +25,7 @@ pub const ALL: &[Migration] = &[
         sql: include_str!("../migrations/0004_create_rollups.sql"),
     },
     Migration { version: 5, name: "fill rollups", sql: FILL_ROLLUPS },
+    Migration { version: 6, name: "create works", sql: include_str!("../migrations/0006_create_works.sql") },
     Migration {
         version: 10,
         name: "create limits",

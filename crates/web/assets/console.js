@@ -6,8 +6,7 @@
 //   data-preview="url"     a form: its content is posted there while typing; the answer replaces the
 //                          parts that data-into names
 //   data-live="a b"        a part with an id: fetched anew when the events of data-events name a or b
-//   data-events="url"      on any element: the stream of server-sent events of the page
-//   data-again="2"         a part with an id: fetched anew after so many seconds, as long as it asks for it
+//   data-events="url"      on main: the stream of server-sent events of the page
 //   data-dialog            a link: its page's [data-panel] (else its main part) opens as a dialog
 //   data-copy              a button beside a <code>: copies it
 //   data-chart             a chart: the title of the slot under the pointer is written to [data-readout]
@@ -29,12 +28,15 @@ async function page(url, options = {}) {
 
 function put(ids, found) {
   const focused = document.activeElement?.id;
+  const followed = document.activeElement?.getAttribute("href");
   const place = document.activeElement?.selectionStart;
   for (const id of ids) {
     const [old, fresh] = [document.getElementById(id), found.getElementById(id)];
     if (!old || !fresh) return false;
+    const held = old.contains(document.activeElement);
     old.replaceWith(document.adoptNode(fresh));
     wake(fresh);
+    if (held && !focused && followed) one(`a[href="${CSS.escape(followed)}"]`, fresh)?.focus({ preventScroll: true });
   }
   const again = focused && document.getElementById(focused);
   if (again && again !== document.activeElement) {
@@ -164,33 +166,74 @@ async function preview(form) {
 
 /* What changes by itself. */
 
-let stream;
+let stream, listening, left;
 function listen() {
-  const url = one("[data-events]")?.dataset.events;
-  if (!url || !one("[data-live]") || stream) return;
-  stream = new EventSource(url);
+  // A page that nobody sees holds no stream: browsers have few connections to a place.
+  const wanted = (!document.hidden && one("[data-live]") && one("[data-events]")?.dataset.events) || "";
+  const [path] = wanted.split("?");
+  if (path === (listening ?? "")) return;
+  hush();
+  if (!path) return;
+  listening = path;
+  // Whoever has listened before goes on where that ended, and hears what has changed since.
+  stream = new EventSource(left?.path === path ? `${path}?since=${left.id}` : wanted);
   stream.addEventListener("message", (event) => {
-    const topics = event.data.split(/\s+/);
-    const stale = all("[data-live]").filter((part) => part.dataset.live.split(/\s+/).some((topic) => topics.includes(topic)));
-    if (stale.length) soon(stream, 250, () => refresh(stale.map((part) => part.id)));
+    if (event.lastEventId) left = { path, id: event.lastEventId };
+    told(event.data.split(/\s+/));
   });
-  addEventListener("pagehide", () => { stream?.close(); stream = undefined; });
+  stream.addEventListener("error", () => {
+    // It comes back by itself unless it was refused: then there were too many.
+    if (stream?.readyState !== EventSource.CLOSED) return;
+    hush();
+    setTimeout(listen, 30_000);
+  });
 }
-async function refresh(ids) {
-  if (document.hidden) return document.addEventListener("visibilitychange", () => refresh(ids), { once: true });
-  // Nothing is pulled away under a hand that is at work in it.
-  if (ids.some((id) => document.getElementById(id)?.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"))) return;
+function hush() {
+  stream?.close();
+  stream = listening = undefined;
+}
+addEventListener("pagehide", hush);
+addEventListener("pageshow", listen);
+document.addEventListener("visibilitychange", listen);
+
+const stale = new Set();
+let isFetching = false;
+function told(words) {
+  for (const part of all("[data-live]")) if (part.dataset.live.split(/\s+/).some((word) => words.includes(word))) stale.add(part.id);
+  // May this person see it at all, and does it look the same to them? The page itself says.
+  if (words.includes("main")) stale.add("main");
+  refresh();
+}
+async function refresh() {
+  const ids = [...stale].filter((id) => !isAtWork(document.getElementById(id)));
+  if (isFetching || !ids.length) return;
+  isFetching = true;
+  ids.forEach((id) => stale.delete(id));
+  const here = location.href;
   try {
-    const found = await page(location.href);
-    for (const id of ids) put([id], found.document);
+    const found = await page(here, { headers: { "X-By-Itself": "1" } });
+    if (location.href !== here) return;
+    if (found.redirected && new URL(found.url).pathname !== location.pathname) return leave(found.url);
+    for (const id of ids) {
+      if (isAtWork(document.getElementById(id))) stale.add(id);
+      else put([id], found.document);
+    }
   } catch {
     // The next event tries again.
+  } finally {
+    isFetching = false;
   }
+  if (stale.size) setTimeout(refresh, 250);
 }
-
-function later(part) {
-  setTimeout(() => { if (part.isConnected) refresh([part.id]); }, Number(part.dataset.again) * 1000);
+// Nothing is pulled away under a hand that is at work in it.
+function isAtWork(part) {
+  if (!part) return false;
+  const selection = getSelection();
+  return part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, button:focus-visible, summary:focus-visible")
+    || Boolean(one("details.menu[open], details.confirm[open]", part))
+    || (!selection.isCollapsed && selection.containsNode(part, true));
 }
+document.addEventListener("focusout", () => setTimeout(refresh));
 
 /* Dialogs, menus, small things. */
 
@@ -299,8 +342,6 @@ function count(root, rows) {
 function wake(root) {
   all("[data-copy]", root).forEach((button) => { button.hidden = false; });
   all("input[data-password]", root).forEach(show);
-  if (root.matches?.("[data-again]")) later(root);
-  all("[data-again]", root).forEach(later);
   for (const bar of all("[data-bulk]", root)) {
     const form = bar.closest("form, main");
     count(form, all("[data-row]", form));

@@ -26,7 +26,7 @@ use crate::parts::{Empty, Figure, Pager};
 use crate::statement::{Shown, shown};
 use crate::subaccounts::create::capital_sentence;
 use crate::worth::Worth;
-use crate::{Console, flash, once, traffic, transfers};
+use crate::{Console, events, flash, once, traffic, transfers};
 
 /// Lines of a page.
 const LINES: i64 = 50;
@@ -117,6 +117,7 @@ impl Choice {
 
 /// `GET /a/{id}/credits`: the statement.
 pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
+    let events = events::way(&console, &place).await?;
     let (gateway, format) = (&console.gateway, place.format());
     let choice = Choice::of(&asked, &place);
     let after: Option<Cursor> = asked.text("after").parse().ok();
@@ -137,7 +138,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
             .next("Show everything", &own),
     });
     page::draw(&Statement {
-        shell: place.shell("Credits").wide(),
+        shell: place.shell("Credits").wide().live(events),
         figures: figures(&console, &place).await?,
         transfer: may_transfer(&console, &place).await?.then(|| place.href("credits/transfer")),
         failed: failed(&console, &place).await?,

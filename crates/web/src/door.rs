@@ -14,6 +14,7 @@ use domain::account::{Account, AccountState, effective};
 use domain::actor::Actor;
 use domain::id::AccountId;
 use domain::permission::{self, Action, Verdict};
+use gateway::sessions::SignedIn;
 use gateway::visits;
 use storage::visits::Visit;
 
@@ -113,6 +114,11 @@ impl Place {
     }
 }
 
+/// Stands with an answer that comes from behind the door and not from the door itself. It does not go out
+/// with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entered;
+
 #[derive(Clone)]
 struct Guard {
     console: Console,
@@ -133,6 +139,7 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     let mut shell = None;
     let entered = guard.enter(&mut request, &mut shell).await;
     let account = request.extensions().get::<Place>().map(|place| place.account.id);
+    let is_in = entered.is_ok();
     let mut response = match entered {
         Ok(()) => next.run(request).await,
         Err(stop) => axum::response::IntoResponse::into_response(stop),
@@ -140,6 +147,9 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     if let Some(stop) = response.extensions_mut().remove::<Stop>() {
         let shell = shell.unwrap_or_else(|| Shell::outside(&guard.console, &headers, ""));
         response = stop.drawn(shell);
+    }
+    if is_in {
+        response.extensions_mut().insert(Entered);
     }
     let is_page = response
         .headers()
@@ -195,26 +205,47 @@ impl Guard {
         let params = request.extract_parts::<RawPathParams>().await.map_err(|_| Stop::NotThere)?;
         let id = params.iter().find(|(name, _)| *name == "id").and_then(|(_, id)| id.parse().ok());
         let id = AccountId(id.ok_or(Stop::NotThere)?);
-        let account = console.gateway.account(id).await?.ok_or(Stop::NotThere)?;
-        let mut verdict = permission::may(&person.standings, action, &account.path, false);
-        let mut visit = None;
-        if matches!(verdict, Verdict::Above(_) | Verdict::StepIn(_)) {
-            visit = visits::current(&console.gateway, person.session.0, id).await?;
-            verdict = permission::may(&person.standings, action, &account.path, visit.is_some());
-        }
-        if verdict == Verdict::NotThere {
-            return Err(Stop::NotThere);
-        }
-        if person.owes_second_factor_in(&account) {
-            return Err(Stop::GoTo(format!("/me/security?required={id}")));
-        }
-        let path = console.gateway.path(&account).await?;
-        let state = effective(path.iter().map(|a| a.state));
+        let Standing { account, path, state, verdict, visit } =
+            standing(console, &person, id, action).await?;
         let mut place =
             Place { account, path, state, person, verdict, visit, shell: Arc::new(Shell::empty(console)) };
         place.shell = Arc::new(Shell::of_place(console, request.headers(), request.uri(), &place).await?);
         Ok(place)
     }
+}
+
+/// How somebody stands to an account.
+pub(crate) struct Standing {
+    pub account: Arc<Account>,
+    pub path: Vec<Arc<Account>>,
+    pub state: AccountState,
+    pub verdict: Verdict,
+    pub visit: Option<Visit>,
+}
+
+/// How somebody stands to an account that is there for them.
+pub(crate) async fn standing(
+    console: &Console,
+    person: &SignedIn,
+    id: AccountId,
+    action: Action,
+) -> Result<Standing, Stop> {
+    let account = console.gateway.account(id).await?.ok_or(Stop::NotThere)?;
+    let mut verdict = permission::may(&person.standings, action, &account.path, false);
+    let mut visit = None;
+    if matches!(verdict, Verdict::Above(_) | Verdict::StepIn(_)) {
+        visit = visits::current(&console.gateway, person.session.0, id).await?;
+        verdict = permission::may(&person.standings, action, &account.path, visit.is_some());
+    }
+    if verdict == Verdict::NotThere {
+        return Err(Stop::NotThere);
+    }
+    if person.owes_second_factor_in(&account) {
+        return Err(Stop::GoTo(format!("/me/security?required={id}")));
+    }
+    let path = console.gateway.path(&account).await?;
+    let state = effective(path.iter().map(|a| a.state));
+    Ok(Standing { account, path, state, verdict, visit })
 }
 
 /// Where to go on once what is in the way is done: the page itself, or the one a form was on.

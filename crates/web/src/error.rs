@@ -26,6 +26,8 @@ pub enum Stop {
     Refused(String),
     /// Too much is asked at the moment.
     Busy,
+    /// This person asks for too much at once; what, and what to do.
+    TooMany(String),
     /// Something is broken. It has been logged.
     Broken,
     /// Elsewhere.
@@ -68,6 +70,7 @@ impl Stop {
             Stop::SignIn(_) | Stop::GoTo(_) => StatusCode::SEE_OTHER,
             Stop::Refused(_) => StatusCode::CONFLICT,
             Stop::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Stop::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Stop::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -97,7 +100,7 @@ impl Stop {
                 status.into_response()
             }
         };
-        if matches!(self, Stop::Busy) {
+        if matches!(self, Stop::Busy | Stop::TooMany(_)) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
         }
         response
@@ -111,6 +114,7 @@ impl Stop {
             Stop::SignIn(_) | Stop::GoTo(_) => "Elsewhere",
             Stop::Refused(_) => "This cannot be done now",
             Stop::Busy => "Busy for a moment",
+            Stop::TooMany(_) => "Too much at once",
             Stop::Broken => "Something broke on our side",
         }
     }
@@ -130,7 +134,7 @@ impl Stop {
                 "These pages are for whoever runs this installation. Your login is not one of theirs."
                     .to_owned()
             }
-            Stop::Refused(reason) => reason.clone(),
+            Stop::Refused(reason) | Stop::TooMany(reason) => reason.clone(),
             Stop::Busy => "More is being asked of this server than it can do at once. Nothing was changed. \
                 Load the page again in a few seconds."
                 .to_owned(),

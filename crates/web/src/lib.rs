@@ -36,6 +36,11 @@
 //!    `cargo run -p web --example gallery` shows all of them.
 //! 6. **A sample**: a `#[cfg(test)] pub(crate) fn sample() -> Page` beside the struct, and a line in
 //!    `tests::samples` that draws it.
+//! 7. **What changes while somebody looks on** is a part with an `id` and `data-live="messages balance"`: the
+//!    words of [`gateway::changes::What`] that it shows. The page's shell says where the words come from
+//!    ([`page::Shell::live`], with what [`events::way`] gave before anything was read); the script then
+//!    fetches the page anew and puts the part in place. So a live part is drawn in one way only, and a
+//!    page without script is whole, as of when it was loaded.
 //!
 //! Deliberately absent: SQL, rules of money, who may do what (`domain::permission`), what a program
 //! reads (`api`).
@@ -49,6 +54,7 @@ pub mod chart;
 mod credits;
 pub mod door;
 pub mod error;
+mod events;
 pub mod flash;
 pub mod form;
 pub mod format;
@@ -118,6 +124,8 @@ pub struct Shared {
     pub gateway: Gateway,
     /// The operator's choices.
     pub options: Options,
+    /// Who holds streams of events.
+    streams: Arc<events::Streams>,
 }
 
 impl std::ops::Deref for Console {
@@ -215,6 +223,7 @@ pages! {
 
     // The account.
     Get  "/a/{id}"                          Account(SeeAccount)      => overview::show;
+    Get  "/a/{id}/events"                   Account(SeeAccount)      => events::of_account;
 
     // Subaccounts.
     Get  "/a/{id}/subaccounts"              Account(SeeSubaccounts)  => subaccounts::show;
@@ -225,6 +234,8 @@ pages! {
     Post "/a/{id}/subaccounts/transfer"     Account(MoveCredits)     => subaccounts::chosen::transfer;
     Get  "/a/{id}/subaccounts/suspend"      Account(ManageSubaccounts) => subaccounts::chosen::suspend_form;
     Post "/a/{id}/subaccounts/suspend"      Account(ManageSubaccounts) => subaccounts::chosen::suspend;
+    Get  "/a/{id}/subaccounts/transfer/{name}" Account(MoveCredits)  => subaccounts::chosen::transferred;
+    Get  "/a/{id}/subaccounts/suspend/{name}"  Account(ManageSubaccounts) => subaccounts::chosen::suspended;
     Get  "/a/{id}/subaccounts/import"       Account(ManageSubaccounts) => subaccounts::import::show;
     Post "/a/{id}/subaccounts/import"       Account(ManageSubaccounts) => subaccounts::import::check;
     Get  "/a/{id}/subaccounts/import/sample.csv" Account(ManageSubaccounts) => subaccounts::import::sample_file;
@@ -307,6 +318,7 @@ pages! {
 
     // The operator.
     Get  "/operator"                        Door::Operator           => operator::show;
+    Get  "/operator/events"                 Door::Operator           => events::of_operator;
     Post "/operator/check"                  Door::Operator           => operator::check;
     Post "/operator/jobs/{job}/retry"       Door::Operator           => operator::retry;
     Get  "/operator/trees"                  Door::Operator           => operator::trees::show;
@@ -318,7 +330,7 @@ pages! {
 
 /// The console. It answers every path that no other router merged with it has.
 pub fn router(gateway: Gateway, options: Options) -> Router {
-    let console = Console(Arc::new(Shared { gateway, options }));
+    let console = Console(Arc::new(Shared { gateway, options, streams: Arc::default() }));
     let mut router = Router::new();
     for page in PAGES {
         let method = match page.method {
@@ -365,7 +377,7 @@ mod tests {
             ("several at once", drawn(subaccounts::chosen::sample())),
             ("import", drawn(subaccounts::import::tests::sample())),
             ("what an import would do", drawn(subaccounts::import::tests::sample_of_report())),
-            ("what an import did", drawn(subaccounts::import::tests::sample_of_result())),
+            ("what became of many", drawn(subaccounts::work::sample())),
             ("credits", drawn(credits::tests::sample())),
             ("move credits", drawn(credits::tests::sample_of_transfer())),
         ]

@@ -15,7 +15,6 @@ use gateway::clock::day_of;
 use gateway::journal::{self, Cursor, Sent};
 use gateway::scope::Scope;
 
-use crate::Console;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field};
@@ -24,6 +23,7 @@ use crate::link::Link;
 use crate::page::{self, Shell};
 use crate::parts::{Badge, Empty, Pager};
 use crate::send::{Offered, sees_money};
+use crate::{Console, events};
 pub(crate) use choice::{Choice, country_name};
 
 /// Messages of a page.
@@ -65,6 +65,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
     if let Some(elsewhere) = of_another(&console, &place, &asked).await? {
         return Err(Stop::GoTo(elsewhere));
     }
+    let events = events::way(&console, &place).await?;
     let (base, account) = (&console.gateway, &place.account);
     let choice = Choice::of(&asked, &place, base);
     let after: Option<Cursor> = asked.text("after").parse().ok();
@@ -100,7 +101,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
         },
         empty: if messages.is_empty() { Some(nothing(&choice, &place, &own)) } else { None },
         own,
-        shell: place.shell("Journal").wide(),
+        shell: place.shell("Journal").wide().live(events),
     })
 }
 

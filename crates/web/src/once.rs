@@ -24,9 +24,14 @@ pub fn fresh(actor: &Actor, now: Moment) -> String {
 /// The name a form brought along, or a new one for a form that brought none.
 pub fn of(typed: &Typed, actor: &Actor, now: Moment) -> String {
     match typed.text(FIELD) {
-        given if !given.is_empty() && given.len() <= LENGTH_MAX && given.is_ascii() => given.to_owned(),
+        given if !given.is_empty() && given.len() <= LENGTH_MAX && is_plain(given) => given.to_owned(),
         _ => fresh(actor, now),
     }
+}
+
+/// Whether it can stand in a path as it is.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
 #[cfg(test)]
@@ -40,6 +45,7 @@ mod tests {
         assert_ne!(name, fresh(&actor, now));
         assert_eq!(of(&Typed::of([(FIELD, &name)]), &actor, now), name);
         assert_ne!(of(&Typed::default(), &actor, now), name);
+        assert_ne!(of(&Typed::of([(FIELD, "../keys")]), &actor, now), "../keys");
         assert!(name.len() <= LENGTH_MAX);
     }
 }

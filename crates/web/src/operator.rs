@@ -177,7 +177,7 @@ pub async fn show(
     headers: HeaderMap,
     person: Person,
 ) -> Result<Response, Stop> {
-    let shell = shell(&console, &headers, &person, "Installation").await?;
+    let shell = shell(&console, &headers, &person, "Installation").await?.live("/operator/events".to_owned());
     let format = &shell.format;
     let lines = operator::lines(&console.gateway);
     let jobs = operator::jobs(&console.gateway, JOBS).await?;

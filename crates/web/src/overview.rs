@@ -19,7 +19,7 @@ use crate::format::{Format, Time};
 use crate::page::{self, Shell};
 use crate::parts::{Badge, Empty, Figure};
 use crate::worth::Worth;
-use crate::{Console, traffic};
+use crate::{Console, events, traffic};
 
 /// How many of the latest messages are shown.
 const MESSAGES: i64 = 8;
@@ -81,6 +81,7 @@ struct Message {
 /// `GET /a/{id}`: the overview.
 pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
     let gateway = &console.gateway;
+    let events = events::way(&console, &place).await?;
     let sees_below = place.may(Action::SeeSubaccounts) && place.may(Action::SeeStatistics);
     let told = overview::overview(gateway, &place.account, sees_below).await?;
     let is_tree = told.tree.is_some() && asked.text("scope") != "own";
@@ -104,7 +105,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
         messages,
         journal: place.way_to("messages", Action::SeeMessages),
         no_messages: no_messages(&place),
-        shell: place.shell("Overview"),
+        shell: place.shell("Overview").live(events),
     })
 }
 

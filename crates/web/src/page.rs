@@ -46,6 +46,8 @@ pub struct Shell {
     pub format: Format,
     /// Whether the page takes the whole width, as wide tables do.
     pub is_wide: bool,
+    /// The stream that tells what changes on the page.
+    pub events: Option<String>,
 }
 
 /// A step of the way to a page.
@@ -131,6 +133,7 @@ impl Shell {
                 now: console.gateway.clock.now(),
             },
             is_wide: false,
+            events: None,
         }
     }
 
@@ -222,6 +225,7 @@ impl Shell {
                 now: Moment::from_seconds(1_795_800_000),
             },
             is_wide: false,
+            events: None,
         }
     }
 
@@ -311,6 +315,11 @@ impl Shell {
     /// The page takes the whole width.
     pub fn wide(self) -> Shell {
         Shell { is_wide: true, ..self }
+    }
+
+    /// The page has live parts, and this stream tells when they change.
+    pub fn live(self, events: String) -> Shell {
+        Shell { events: Some(events), ..self }
     }
 
     /// What the window is called.

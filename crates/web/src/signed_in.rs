@@ -22,6 +22,10 @@ use crate::{Console, Options};
 /// By what a browser is known that somebody has signed in with before.
 const DEVICE_COOKIE: &str = "branchline-device";
 
+/// What the script writes over what it asks by itself, to draw a part of a page anew: that is no use of
+/// the session.
+const BY_ITSELF: &str = "x-by-itself";
+
 /// The value of one of the browser's cookies.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
@@ -164,8 +168,12 @@ pub(crate) async fn who(console: &Console, request: &mut Request) -> Result<Opti
     let browser = Browser::of(console, request);
     request.extensions_mut().insert(browser.clone());
     let Some(token) = &browser.session else { return Ok(None) };
-    let base = &console.gateway;
-    let Some(signed_in) = sessions::of(base, token, base.clock.now()).await? else { return Ok(None) };
+    let (base, now) = (&console.gateway, console.gateway.clock.now());
+    let signed_in = match request.headers().contains_key(BY_ITSELF) {
+        true => sessions::of_page(base, token, now).await?,
+        false => sessions::of(base, token, now).await?,
+    };
+    let Some(signed_in) = signed_in else { return Ok(None) };
     if signed_in.step == Step::SecondFactorOwed {
         request.extensions_mut().insert(Owing(signed_in));
         return Ok(None);

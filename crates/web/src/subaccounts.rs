@@ -16,6 +16,7 @@ pub mod money;
 pub mod people;
 pub mod prices;
 pub mod state;
+pub mod work;
 
 use askama::Template;
 use axum::extract::State;
@@ -25,7 +26,6 @@ use domain::account::AccountState;
 use domain::permission::Action;
 use gateway::subaccounts::{PAGE, Sort, Subaccount, Table};
 
-use crate::Console;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field, Typed};
@@ -33,6 +33,7 @@ use crate::format::{Format, Time};
 use crate::link::Link;
 use crate::page::{self, Shell};
 use crate::parts::{Badge, Empty, Pager};
+use crate::{Console, events};
 use below::state_badge;
 use columns::Column;
 
@@ -241,6 +242,7 @@ struct Subaccounts {
     is_filtered: bool,
     may_manage: bool,
     may_move: bool,
+    works: Vec<work::Lately>,
 }
 
 impl Subaccounts {
@@ -257,6 +259,7 @@ pub async fn show(
     asked: Asked,
 ) -> Result<Response, Stop> {
     let gateway = &console.gateway;
+    let events = events::way(&console, &place).await?;
     let view = View::of(&asked, place.href("subaccounts"));
     let after = Some(view.after.as_str()).filter(|after| !after.is_empty());
     let found = gateway::subaccounts::page(gateway, &place.account, &view.table, after, PAGE).await?;
@@ -279,7 +282,10 @@ pub async fn show(
     };
     let columns = Column::chosen(&headers);
     let rows: Vec<Row> = found.rows.iter().map(|line| Row::of(line, &columns, &place, &names)).collect();
-    page::draw(&drawn(&place, &view, &columns, rows, found.total, found.next))
+    let mut page = drawn(&place, &view, &columns, rows, found.total, found.next);
+    page.works = work::lately(&console, &place).await?;
+    page.shell.events = Some(events);
+    page::draw(&page)
 }
 
 fn drawn(
@@ -318,6 +324,7 @@ fn drawn(
         is_filtered: view.is_filtered(),
         may_manage,
         may_move: place.may(Action::MoveCredits),
+        works: Vec::new(),
     }
 }
 
@@ -407,6 +414,13 @@ pub(crate) mod tests {
             is_filtered: true,
             may_manage: true,
             may_move: true,
+            works: vec![work::Lately {
+                title: "Import",
+                href: "/a/1/subaccounts/import/x".into(),
+                progress: None,
+                words: "It is over.".into(),
+                at: Shell::sample("").format.ago(Shell::sample("").format.now),
+            }],
         }
     }
 

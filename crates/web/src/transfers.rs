@@ -33,13 +33,24 @@ pub fn asked(place: &Place, from: AccountId, to: AccountId, read: (Credits, Stri
 
 /// Why nothing was moved, in a sentence for the one who asked. `giver` is the name of who was to give.
 pub fn refusal(place: &Place, giver: &str, error: TransferError) -> Result<String, Stop> {
+    match error {
+        TransferError::Storage(error) => Err(error.into()),
+        other => Ok(words(place, giver, &other)),
+    }
+}
+
+/// The same for one of many: also when the books did not take it.
+pub fn words(place: &Place, giver: &str, error: &TransferError) -> String {
     let format = place.format();
-    Ok(match error {
-        TransferError::Storage(error) => return Err(error.into()),
+    match error {
+        TransferError::Storage(error) => {
+            tracing::warn!(%error, "one of many transfers was not booked");
+            "The books did not take it. Ask once more.".to_owned()
+        }
         TransferError::Insufficient { available, amount, .. } => format!(
             "{giver} holds {} and cannot give {}.",
             format.money(Credits(available.0.max(0))),
-            format.exact(amount)
+            format.exact(*amount)
         ),
         TransferError::Closed(_) => "The account is closed; no credit moves into or out of it.".to_owned(),
         TransferError::KeyReused(_) => {
@@ -47,5 +58,5 @@ pub fn refusal(place: &Place, giver: &str, error: TransferError) -> Result<Strin
                 .to_owned()
         }
         other => capital_sentence(&other.to_string()),
-    })
+    }
 }

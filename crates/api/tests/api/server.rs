@@ -89,6 +89,31 @@ async fn an_idle_connection_is_kept_for_a_while_and_then_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_piece_by_piece_may_take_longer_than_an_idle_connection() {
+    let pieces = || async {
+        let piece = |n: u32| async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            (n < 6).then(|| (Ok::<_, std::convert::Infallible>(format!("<piece {n}>")), n + 1))
+        };
+        axum::body::Body::from_stream(futures_util::stream::unfold(0, piece))
+    };
+    let router = axum::Router::new().route("/", axum::routing::get(pieces));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(api::serve_router(listener, router, hasty(), std::future::pending()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    // Afterwards the connection is idle as any other.
+    let (answer, took) = until_closed(&mut stream).await;
+    assert!(
+        answer.contains("<piece 0>") && answer.contains("<piece 5>") && answer.contains("\r\n0\r\n"),
+        "{answer}"
+    );
+    assert!(within(took, 2_300, 4_500), "{took:?}");
+    server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pipelined_requests_are_answered_in_order() {
     let house = House::new().await;
     let mut stream = house.connect().await;

@@ -116,6 +116,9 @@ fn said(output: std::process::Output) -> Said {
 pub struct Server {
     child: Option<Child>,
     pub address: String,
+    /// The link that the first person comes in by, when it was started with `--json` and nobody can sign
+    /// in yet.
+    pub set_up: String,
 }
 
 impl Server {
@@ -123,18 +126,22 @@ impl Server {
     pub fn start(mut command: Command) -> Server {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = loop {
+        let (address, set_up) = loop {
             match lines.next() {
                 Some(Ok(line)) => {
                     if let Some((_, address)) = line.split_once("listening on ") {
-                        break address.split_whitespace().next().unwrap().to_owned();
+                        break (address.split_whitespace().next().unwrap().to_owned(), String::new());
+                    }
+                    if let Ok(said) = serde_json::from_str::<Value>(&line) {
+                        let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+                        break (text("listening"), text("set_up"));
                     }
                 }
                 _ => panic!("the server ended: {:?}", said(child.wait_with_output().unwrap())),
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Server { child: Some(child), address }
+        Server { child: Some(child), address, set_up }
     }
 
     /// Lets none of its files grow beyond so many octets from now on, as on a disk that is full.

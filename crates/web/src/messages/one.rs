@@ -19,10 +19,7 @@ use crate::page::{self, Shell};
 use crate::parts::{Badge, Copy};
 use crate::send::sees_money;
 use crate::sign_in::sentence;
-use crate::{Console, flash};
-
-/// A message is looked at again by itself while it is so new, in seconds.
-const NEW: u64 = 600;
+use crate::{Console, events, flash};
 
 #[derive(Template)]
 #[template(path = "a/messages/one.html")]
@@ -32,7 +29,6 @@ struct Page {
     state: Badge,
     sender: String,
     text: String,
-    is_moving: bool,
     steps: Vec<Shown>,
     notes: Vec<String>,
     facts: Vec<(&'static str, String)>,
@@ -73,8 +69,12 @@ pub async fn show(
     place: Place,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Stop> {
+    let events = events::way(&console, &place).await?;
     let told = told(&console, &place, &id).await?;
-    page::draw(&Page::of(&console, &place, &told).await?)
+    // What a carrier takes is counted nowhere, so that the mark of the page does not tell it.
+    let is_moving = !told.story.sent.fate.status.is_final();
+    let events = if is_moving { events::way_at_once(&place) } else { events };
+    page::draw(&Page::of(&console, &place, &told, events).await?)
 }
 
 /// `POST /a/{id}/messages/{message}/cancel`: takes back what is scheduled.
@@ -110,11 +110,10 @@ async fn told(console: &Console, place: &Place, id: &str) -> Result<Told, Stop> 
 }
 
 impl Page {
-    async fn of(console: &Console, place: &Place, told: &Told) -> Result<Page, Stop> {
+    async fn of(console: &Console, place: &Place, told: &Told, events: String) -> Result<Page, Stop> {
         let (story, format) = (&told.story, place.format());
         let (sent, sees_money) = (&story.sent, sees_money(place));
         let (id, status) = (sent.fate.id, sent.fate.status);
-        let age = format.now.since(sent.fate.created_at).as_secs();
         let may_send = place.may(Action::SendMessages);
         let number = format.phone(sent.recipient);
         let again = Link::to(place.href("send"))
@@ -131,7 +130,6 @@ impl Page {
             state: status.into(),
             sender: sent.sender.clone(),
             text: sent.text.clone(),
-            is_moving: !status.is_final() && status != MessageStatus::Scheduled && age < NEW,
             steps: told
                 .timeline
                 .iter()
@@ -153,7 +151,10 @@ impl Page {
                     "It is not sent to {number}, and what it cost comes back. It cannot be undone."
                 ),
             }),
-            shell: place.shell(&format!("Message to {number}")).under([("Journal", place.href("messages"))]),
+            shell: place
+                .shell(&format!("Message to {number}"))
+                .under([("Journal", place.href("messages"))])
+                .live(events),
             number,
         })
     }
@@ -350,7 +351,6 @@ pub(crate) mod tests {
             state: Badge::new("good", "delivered"),
             sender: "<b>K".into(),
             text: "<script>alert(1)</script>".into(),
-            is_moving: true,
             steps: vec![Shown { class: "is-good", what: "Delivered".into(), rest: "<i>".into(), at: at() }],
             notes: vec!["<i>lost".into()],
             facts: vec![("Label", "<i>x".into())],

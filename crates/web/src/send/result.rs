@@ -16,7 +16,6 @@ use gateway::once;
 use gateway::preview::Preview;
 use serde::{Deserialize, Serialize};
 
-use crate::Console;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::Asked;
@@ -24,6 +23,7 @@ use crate::link::Link;
 use crate::page::{self, Shell};
 use crate::parts::{Badge, Figure, Pager};
 use crate::sign_in::sentence;
+use crate::{Console, events};
 
 /// Recipients of a page.
 const PAGE: usize = 200;
@@ -147,7 +147,7 @@ pub async fn show(
         pager: pager(&here, first, kept.to.len(), &place),
         journal: place.may(Action::SeeMessages).then(|| place.href("messages")),
         own: place.href("send"),
-        shell: place.shell("Sent").under([("Send", place.href("send"))]),
+        shell: place.shell("Sent").under([("Send", place.href("send"))]).live(events::way_at_once(&place)),
     })
 }
 

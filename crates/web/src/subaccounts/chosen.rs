@@ -1,20 +1,25 @@
 //! Several accounts below at once: credits to all of them, or all of them suspended. Each is done by
-//! itself, and what became of each is told.
+//! itself, and what became of each is told on a page of its own, while it goes on and afterwards.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::account::Account;
 use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
+use gateway::accounts::StateError;
+use gateway::credits::{Done, TransferError};
 use gateway::several::{self, MANY_MAX, ManyError, TransferMany};
+use gateway::works::{self, Beginning, Doing, Kind, Part};
 
 use super::below::state_badge;
 use super::create::capital_sentence;
 use super::state::REASON_MAX;
+use super::work;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field, Summary, Typed};
@@ -59,8 +64,6 @@ struct Chosen {
     fields: Vec<Field>,
     button: String,
     is_danger: bool,
-    /// What became of it, once it is done.
-    result: Option<String>,
 }
 
 struct Row {
@@ -69,8 +72,6 @@ struct Row {
     href: String,
     balance: String,
     state: Badge,
-    /// What became of it.
-    outcome: Option<(Badge, String)>,
 }
 
 /// `GET /a/{id}/subaccounts/transfer`.
@@ -127,7 +128,6 @@ async fn drawn(
             href: place.href(&format!("subaccounts/{}", account.id)),
             balance: format.money(Credits(wallet.0.saturating_add(promo.0))),
             state: state_badge(account.state, account.state),
-            outcome: None,
         }
     };
     let count = i64::try_from(accounts.len()).unwrap_or(i64::MAX);
@@ -172,7 +172,6 @@ async fn drawn(
             Act::Suspend => format!("Suspend {many}"),
         },
         is_danger: act == Act::Suspend,
-        result: None,
     })
 }
 
@@ -181,115 +180,173 @@ fn actor(place: &Place) -> Actor {
     Actor { above: Some(place.above().unwrap_or(place.account.id)), ..place.actor() }
 }
 
-/// What became of each, on the page of all.
-fn done(
-    mut page: Chosen,
+/// Begins the work, unless the form was sent before: then it is looked at. Nothing when the form was sent
+/// before with other words.
+async fn begun(
+    console: &Console,
     place: &Place,
-    outcomes: Vec<Result<String, String>>,
-    verb: &str,
-) -> Result<Response, Stop> {
-    let all = outcomes.len();
-    let good = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    for (row, outcome) in page.rows.iter_mut().zip(outcomes) {
-        row.outcome = Some(match outcome {
-            Ok(words) => (Badge::new("good", "done"), words),
-            Err(words) => (Badge::new("bad", "not done"), words),
-        });
-    }
-    let count = |count: usize| place.format().count(i64::try_from(count).unwrap_or(i64::MAX));
-    page.result = Some(format!("{} of {} {verb}.", count(good), count(all)));
-    page::draw(&page)
+    kind: Kind,
+    once: &str,
+    accounts: &[Arc<Account>],
+    fields: &[(&str, String)],
+) -> Result<Option<Beginning>, Stop> {
+    // As the fields of the form, so that it can be sent once more when it breaks off.
+    let ids = accounts.iter().map(|account| ("id", account.id.to_string()));
+    let content: Vec<_> = fields.iter().cloned().chain(ids).collect();
+    let content = serde_json::to_string(&content).unwrap_or_default();
+    let (base, id) = (&console.gateway, place.account.id);
+    let begun = works::begin(base, id, kind, (once, &content), accounts.len(), &actor(place)).await?;
+    Ok(Some(begun).filter(|begun| !matches!(begun, Beginning::Other)))
 }
 
-/// `POST /a/{id}/subaccounts/transfer`.
+/// Which of many each of them is.
+fn places(accounts: &[Arc<Account>]) -> HashMap<AccountId, i64> {
+    accounts.iter().map(|account| account.id).zip(1..).collect()
+}
+
+const SENT_BEFORE: &str = "This form was sent before with other words. Go back to the list and choose again.";
+
+/// `POST /a/{id}/subaccounts/transfer`: begins to hand out, and leads to where one can look on.
 pub async fn transfer(
     State(console): State<Console>,
     place: Place,
     mut typed: Typed,
 ) -> Result<Response, Stop> {
-    let gateway = &console.gateway;
     let accounts = chosen(&console, &place, &typed).await?;
-    let once = once::of(&typed, &place.actor(), gateway.clock.now());
+    let once = once::of(&typed, &place.actor(), console.gateway.clock.now());
     if let Some((amount, reference)) = transfers::read(&mut typed, "amount", "reference") {
-        let many = TransferMany {
-            from: place.account.id,
-            to: accounts.iter().map(|account| (account.id, amount)).collect(),
-            reference,
-            idempotency_key: Some(once.clone()),
-            asked_by: Some(place.account.id),
-        };
-        match several::transfer_many(gateway, &many, &actor(&place)).await {
-            Ok(answers) => {
-                let mut outcomes = Vec::with_capacity(answers.len());
-                for (_, answer) in answers {
-                    outcomes.push(match answer {
-                        Ok(one) if one.repeated => Ok("was handed out before, and not once more".to_owned()),
-                        Ok(_) => Ok(format!("{} handed out", place.format().exact(amount))),
-                        Err(error) => Err(transfers::refusal(&place, place.account.name(), error)?),
-                    });
-                }
-                let page = drawn(&console, &place, &typed, Act::Transfer, &accounts, once).await?;
-                return done(page, &place, outcomes, "got their credits");
+        let fields = [("amount", typed.text("amount").to_owned()), ("reference", reference.clone())];
+        let doing = match begun(&console, &place, Kind::Transfer, &once, &accounts, &fields).await? {
+            Some(Beginning::Yours(doing)) => {
+                let many = TransferMany {
+                    from: place.account.id,
+                    to: accounts.iter().map(|account| (account.id, amount)).collect(),
+                    reference,
+                    idempotency_key: Some(once.clone()),
+                    asked_by: Some(place.account.id),
+                };
+                let work = hand_out(console, place.clone(), many, places(&accounts), doing);
+                Some(tokio::spawn(work))
             }
-            Err(error) => refused(&mut typed, error)?,
-        }
+            Some(_) => None,
+            None => {
+                typed.wrong_in_all(SENT_BEFORE);
+                return page::draw_again(
+                    &drawn(&console, &place, &typed, Act::Transfer, &accounts, once).await?,
+                );
+            }
+        };
+        return work::begun(&place, Kind::Transfer, &once, doing).await;
     }
     page::draw_again(&drawn(&console, &place, &typed, Act::Transfer, &accounts, once).await?)
 }
 
-/// `POST /a/{id}/subaccounts/suspend`.
+async fn hand_out(
+    console: Console,
+    place: Place,
+    many: TransferMany,
+    places: HashMap<AccountId, i64>,
+    doing: Doing,
+) {
+    let amounts: HashMap<AccountId, Credits> = many.to.iter().copied().collect();
+    let told = |id: AccountId, answer: &Result<Done, TransferError>| {
+        let amount = amounts.get(&id).copied().unwrap_or(Credits::ZERO);
+        let (state, words) = match answer {
+            Ok(one) if one.repeated => {
+                (works::State::Before, "was handed out before, and not once more".to_owned())
+            }
+            Ok(_) => (works::State::Done, format!("{} handed out", place.format().exact(amount))),
+            Err(error) => (works::State::Refused, transfers::words(&place, place.account.name(), error)),
+        };
+        doing.tell(Part { place: places.get(&id).copied().unwrap_or(0), account: Some(id), state, words });
+    };
+    let done = several::transfer_many(&console.gateway, &many, &actor(&place), told).await;
+    doing.end(done.err().map(|error| broke_off(&error))).await;
+}
+
+/// Why none of the rest was done.
+fn broke_off(error: &ManyError) -> String {
+    tracing::warn!(%error, "work with many accounts broke off");
+    capital_sentence(&error.to_string())
+}
+
+/// `POST /a/{id}/subaccounts/suspend`: begins to suspend, and leads to where one can look on.
 pub async fn suspend(
     State(console): State<Console>,
     place: Place,
     mut typed: Typed,
 ) -> Result<Response, Stop> {
-    let gateway = &console.gateway;
     let accounts = chosen(&console, &place, &typed).await?;
-    let once = once::of(&typed, &place.actor(), gateway.clock.now());
+    let once = once::of(&typed, &place.actor(), console.gateway.clock.now());
     if let Some(reason) = typed.words("reason", "why they are suspended; their members read it", REASON_MAX) {
-        let ids: Vec<AccountId> = accounts.iter().map(|account| account.id).collect();
-        let above = Some(place.account.id);
-        match several::suspend_many(gateway, above, &ids, &reason, Some(&once), &actor(&place)).await {
-            Ok(answers) => {
-                let mut outcomes = Vec::with_capacity(answers.len());
-                for (_, answer) in answers {
-                    outcomes.push(match answer {
-                        Ok(_) => Ok("suspended".to_owned()),
-                        Err(gateway::accounts::StateError::Storage(error)) => return Err(error.into()),
-                        Err(error) => Err(capital_sentence(&error.to_string())),
-                    });
-                }
-                let accounts = chosen(&console, &place, &typed).await?;
-                let page = drawn(&console, &place, &typed, Act::Suspend, &accounts, once).await?;
-                return done(page, &place, outcomes, "are suspended");
+        let fields = [("reason", reason.clone())];
+        let doing = match begun(&console, &place, Kind::Suspend, &once, &accounts, &fields).await? {
+            Some(Beginning::Yours(doing)) => {
+                let work = stop_them(console, place.clone(), places(&accounts), reason, once.clone(), doing);
+                Some(tokio::spawn(work))
             }
-            Err(error) => refused(&mut typed, error)?,
-        }
+            Some(_) => None,
+            None => {
+                typed.wrong_in_all(SENT_BEFORE);
+                return page::draw_again(
+                    &drawn(&console, &place, &typed, Act::Suspend, &accounts, once).await?,
+                );
+            }
+        };
+        return work::begun(&place, Kind::Suspend, &once, doing).await;
     }
     page::draw_again(&drawn(&console, &place, &typed, Act::Suspend, &accounts, once).await?)
 }
 
-fn refused(typed: &mut Typed, error: ManyError) -> Result<(), Stop> {
-    match error {
-        ManyError::Storage(error) => return Err(error.into()),
-        ManyError::KeyReused(_) => typed.wrong_in_all(
-            "This form was sent before with other words. Go back to the list and choose again.",
-        ),
-        other => typed.wrong_in_all(capital_sentence(&other.to_string())),
-    }
-    Ok(())
+async fn stop_them(
+    console: Console,
+    place: Place,
+    places: HashMap<AccountId, i64>,
+    reason: String,
+    once: String,
+    doing: Doing,
+) {
+    let mut ids: Vec<AccountId> = places.keys().copied().collect();
+    ids.sort_by_key(|id| places[id]);
+    let told = |id: AccountId, answer: &Result<Account, StateError>| {
+        let (state, words) = match answer {
+            Ok(_) => (works::State::Done, "suspended".to_owned()),
+            Err(error) => (works::State::Refused, capital_sentence(&error.to_string())),
+        };
+        doing.tell(Part { place: places.get(&id).copied().unwrap_or(0), account: Some(id), state, words });
+    };
+    let (base, above) = (&console.gateway, Some(place.account.id));
+    let done = several::suspend_many(base, above, &ids, &reason, Some(&once), &actor(&place), told).await;
+    doing.end(done.err().map(|error| broke_off(&error))).await;
+}
+
+/// `GET /a/{id}/subaccounts/transfer/{name}`: how far it is, and what became of each.
+pub async fn transferred(
+    State(console): State<Console>,
+    place: Place,
+    Path((_, name)): Path<(String, String)>,
+) -> Result<Response, Stop> {
+    work::show(&console, &place, Kind::Transfer, &name).await
+}
+
+/// `GET /a/{id}/subaccounts/suspend/{name}`: how far it is, and what became of each.
+pub async fn suspended(
+    State(console): State<Console>,
+    place: Place,
+    Path((_, name)): Path<(String, String)>,
+) -> Result<Response, Stop> {
+    work::show(&console, &place, Kind::Suspend, &name).await
 }
 
 #[cfg(test)]
 pub(crate) fn sample() -> impl Template {
     let typed = Typed::of([("amount", "5")]);
-    let row = |outcome| Row {
+    let row = || Row {
         id: "1900002".into(),
         name: "<i>Köln</i>".into(),
         href: "/a/1/subaccounts/2".into(),
         balance: "€1.00".into(),
         state: Badge::new("good", "active"),
-        outcome,
     };
     Chosen {
         shell: Shell::sample("Hand out credits"),
@@ -299,10 +356,9 @@ pub(crate) fn sample() -> impl Template {
         own: "/a/1/subaccounts/transfer".into(),
         back: "/a/1/subaccounts".into(),
         once: "console.1".into(),
-        rows: vec![row(None), row(Some((Badge::new("bad", "not done"), "<b>Köln</b> holds less".into())))],
+        rows: vec![row(), row()],
         fields: vec![typed.field("amount", "Amount")],
         button: "Hand out".into(),
         is_danger: true,
-        result: Some("1 of 2 got their credits.".into()),
     }
 }

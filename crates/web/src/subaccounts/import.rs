@@ -1,31 +1,25 @@
 //! Accounts from a CSV file: what each line would do is told before anything is done; then they are
 //! created while one looks on, or looks elsewhere.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
-
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Multipart, Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
-use axum::response::{IntoResponse, Redirect, Response};
-use domain::id::AccountId;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use domain::permission::Action;
 use gateway::account_import::{self, ImportError, Outcome, ROWS_MAX, Report};
-use gateway::subaccounts::{self, Table};
+use gateway::works::{self, Beginning, Doing, Kind, Part};
 
 use super::create::capital_sentence;
+use super::work;
 use crate::Console;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Field, Summary, Typed};
 use crate::page::{self, Shell};
-use crate::parts::{Badge, Progress};
 
 /// The most bytes of a file here: it travels once more with the form that says yes.
 const BYTES_MAX: usize = 600_000;
-/// How many results are remembered, until this program ends.
-const KEPT_MAX: usize = 50;
 /// How many lines a page shows.
 const SHOWN_MAX: usize = 500;
 
@@ -33,25 +27,6 @@ const SAMPLE: &str = "email,owner,company,preset,credits,auto_threshold,auto_amo
     nord@example.com,Ada Nord,Branch North,branch,25.00,5.00,20.00,100.00,500.00,en,Europe/Berlin,yes\n\
     kunde@example.com,Max Kunde,Kunde GmbH,customer,,,,,,de,,yes\n\
     it@example.com,Ida Tech,IT department,department,10.00,,,,,,,no\n";
-
-/// What is under way, or has been done.
-struct Running {
-    /// How many accounts there were below before.
-    before: i64,
-    lines: i64,
-    /// What became of each line, once it is known.
-    outcomes: Option<Result<Vec<(u64, Outcome)>, String>>,
-}
-
-type Key = (AccountId, String);
-
-/// By account and token of the file. What is lost with the program can be asked for again: what was
-/// created is not created twice.
-static RUNNING: LazyLock<Mutex<HashMap<Key, Running>>> = LazyLock::new(Mutex::default);
-
-fn running<T>(look: impl FnOnce(&mut HashMap<Key, Running>) -> T) -> T {
-    look(&mut RUNNING.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
-}
 
 #[derive(Template)]
 #[template(path = "a/subaccounts/import.html")]
@@ -260,62 +235,37 @@ pub async fn run(State(console): State<Console>, place: Place, mut typed: Typed)
     if hands_out && !place.may(Action::MoveCredits) {
         return Err(Stop::Missing(Action::MoveCredits));
     }
-    let before = below(&console, &place).await?;
-    let lines = i64::try_from(report.rows.len()).unwrap_or(i64::MAX);
-    let is_new = running(|all| {
-        let under_way = all.get(&(id, token.clone())).is_some_and(|one| one.outcomes.is_none());
-        if under_way {
-            return false;
+    let lines = report.rows.len() + report.problems.chunk_by(|one, next| one.line == next.line).count();
+    let actor = place.actor();
+    let begun = works::begin(&console.gateway, id, Kind::Import, (&token, &token), lines, &actor).await?;
+    let doing = match begun {
+        Beginning::Yours(doing) => {
+            Some(tokio::spawn(create(console, place.clone(), file, token.clone(), doing)))
         }
-        if all.len() >= KEPT_MAX {
-            all.retain(|_, one| one.outcomes.is_none());
-        }
-        all.insert((id, token.clone()), Running { before, lines, outcomes: None });
-        true
+        // The token is a name of all that the file holds, so it is the same.
+        Beginning::UnderWay | Beginning::Other => None,
+    };
+    work::begun(&place, Kind::Import, &token, doing).await
+}
+
+/// Creates them, line by line.
+async fn create(console: Console, place: Place, file: String, token: String, doing: Doing) {
+    let told = |line: u64, outcome: &Outcome| {
+        let (account, state, words) = match outcome {
+            Outcome::Created(account) => (Some(account.id), works::State::Done, String::new()),
+            Outcome::Before(Some(account)) => (Some(account.id), works::State::Before, String::new()),
+            Outcome::Before(None) => (None, works::State::Before, "It was closed since.".to_owned()),
+            Outcome::Refused(why) => (None, works::State::Refused, capital_sentence(why)),
+        };
+        doing.tell(Part { place: i64::try_from(line).unwrap_or(i64::MAX), account, state, words });
+    };
+    let (id, actor) = (place.account.id, place.actor());
+    let applied = account_import::apply(&console.gateway, file.as_bytes(), id, &token, &actor, told).await;
+    let error = applied.err().map(|error| {
+        tracing::warn!(account = id.0, %error, "an import of accounts broke off");
+        capital_sentence(&error.to_string())
     });
-    if is_new {
-        let (actor, gateway, token) = (place.actor(), console.gateway.clone(), token.clone());
-        tokio::spawn(async move {
-            let applied = account_import::apply(&gateway, file.as_bytes(), id, &token, &actor).await;
-            let outcomes = applied.map_err(|error| {
-                tracing::warn!(account = id.0, %error, "an import of accounts broke off");
-                capital_sentence(&error.to_string())
-            });
-            running(|all| {
-                if let Some(one) = all.get_mut(&(id, token)) {
-                    one.outcomes = Some(outcomes);
-                }
-            });
-        });
-    }
-    Ok(Redirect::to(&place.href(&format!("subaccounts/import/{token}"))).into_response())
-}
-
-/// How many accounts are right below.
-async fn below(console: &Console, place: &Place) -> Result<i64, Stop> {
-    let page = subaccounts::page(&console.gateway, &place.account, &Table::default(), None, 1).await?;
-    Ok(page.total)
-}
-
-#[derive(Template)]
-#[template(path = "a/subaccounts/import-result.html")]
-struct Ran {
-    shell: Shell,
-    progress: Option<Progress>,
-    broke: Option<String>,
-    words: String,
-    lines: Vec<Became>,
-    more: String,
-    again: String,
-    list: String,
-}
-
-struct Became {
-    line: u64,
-    badge: Badge,
-    name: String,
-    href: Option<String>,
-    why: String,
+    doing.end(error).await;
 }
 
 /// `GET /a/{id}/subaccounts/import/{token}`: how far it is, and what became of each line.
@@ -324,71 +274,7 @@ pub async fn result(
     place: Place,
     Path((_, token)): Path<(String, String)>,
 ) -> Result<Response, Stop> {
-    let now = below(&console, &place).await?;
-    let key = (place.account.id, token);
-    let found = running(|all| {
-        let one = all.get(&key)?;
-        Some((one.before, one.lines, one.outcomes.clone()))
-    });
-    let (before, lines, outcomes) = found.ok_or(Stop::NotThere)?;
-    let mut page = Ran {
-        shell: place.shell("Import").under([
-            ("Subaccounts", place.href("subaccounts")),
-            ("Import", place.href("subaccounts/import")),
-        ]),
-        progress: None,
-        broke: None,
-        words: String::new(),
-        lines: Vec::new(),
-        more: String::new(),
-        again: place.href("subaccounts/import"),
-        list: place.href("subaccounts"),
-    };
-    match outcomes {
-        None => {
-            let done = (now - before).clamp(0, lines);
-            page.progress = Some(Progress { label: "Creating the accounts".to_owned(), done, of: lines });
-            let mut response = page::draw(&page)?;
-            response
-                .headers_mut()
-                .insert(HeaderName::from_static("refresh"), axum::http::HeaderValue::from_static("2"));
-            return Ok(response);
-        }
-        Some(Err(why)) => page.broke = Some(why),
-        Some(Ok(outcomes)) => {
-            let created =
-                outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Refused(_))).count();
-            let count = |count: usize| place.format().count(i64::try_from(count).unwrap_or(i64::MAX));
-            page.words = format!("{} of {} lines became accounts.", count(created), count(outcomes.len()));
-            // What went wrong comes first: it is what one looks for.
-            let mut all: Vec<Became> =
-                outcomes.iter().map(|(line, outcome)| became(&place, *line, outcome)).collect();
-            all.sort_by_key(|one| (one.badge.tone == "good", one.line));
-            if all.len() > SHOWN_MAX {
-                page.more = format!("And {} more that were created.", count(all.len() - SHOWN_MAX));
-                all.truncate(SHOWN_MAX);
-            }
-            page.lines = all;
-        }
-    }
-    page::draw(&page)
-}
-
-fn became(place: &Place, line: u64, outcome: &Outcome) -> Became {
-    let of = |account: &domain::account::Account| {
-        (account.name().to_owned(), Some(place.href(&format!("subaccounts/{}", account.id))))
-    };
-    let (badge, (name, href), why) = match outcome {
-        Outcome::Created(account) => (Badge::new("good", "created"), of(account), String::new()),
-        Outcome::Before(Some(account)) => (Badge::new("good", "created before"), of(account), String::new()),
-        Outcome::Before(None) => {
-            (Badge::new("calm", "created before"), (String::new(), None), "It was closed since.".to_owned())
-        }
-        Outcome::Refused(why) => {
-            (Badge::new("bad", "not created"), (String::new(), None), capital_sentence(why))
-        }
-    };
-    Became { line, badge, name, href, why }
+    work::show(&console, &place, Kind::Import, &token).await
 }
 
 #[cfg(test)]
@@ -429,25 +315,6 @@ pub(crate) mod tests {
             }],
             more: "And 3 more.".into(),
             button: Some("Create 2 accounts".into()),
-        }
-    }
-
-    pub fn sample_of_result() -> impl Template {
-        Ran {
-            shell: Shell::sample("Import"),
-            progress: Some(Progress { label: "Creating".into(), done: 1, of: 3 }),
-            broke: Some("It broke off.".into()),
-            words: "1 of 3 lines became accounts.".into(),
-            lines: vec![Became {
-                line: 2,
-                badge: Badge::new("bad", "not created"),
-                name: "<i>Köln</i>".into(),
-                href: Some("/a/1/subaccounts/2".into()),
-                why: "Because <b>Köln</b>.".into(),
-            }],
-            more: String::new(),
-            again: "/a/1/subaccounts/import".into(),
-            list: "/a/1/subaccounts".into(),
         }
     }
 

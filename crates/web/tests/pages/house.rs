@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,7 +15,7 @@ use domain::account::{Account, Email};
 use domain::actor::Actor;
 use domain::carrier::IdSpelling;
 use domain::credits::Credits;
-use domain::id::AccountId;
+use domain::id::{AccountId, LoginId};
 use domain::member::Role;
 use domain::moment::Moment;
 use domain::phone_number::Country;
@@ -26,12 +28,18 @@ use gateway::{Base, Clock, Gateway, Rules, prices};
 use http_body_util::BodyExt;
 use jiff::tz::TimeZone;
 use testing::TestDatabase;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
+use web::door::Entered;
 
 /// 2026-01-05 10:11:10 in Berlin.
 pub const NOW: Moment = Moment(1_767_604_270_120_000);
 const PASSWORD: &str = "a long walk by the quiet river";
+
+/// How many people there are, so that each has an address.
+static PEOPLE: AtomicUsize = AtomicUsize::new(0);
 
 /// What is kept of the password of everybody, which takes its time to make.
 static KEPT: OnceCell<Kept> = OnceCell::const_new();
@@ -54,12 +62,15 @@ pub struct Answer {
     pub location: String,
     pub kind: String,
     pub body: String,
+    /// Whether the door let the request in.
+    pub entered: bool,
 }
 
 /// A browser in which somebody is signed in.
 pub struct Browser<'a> {
     house: &'a House,
     cookie: String,
+    pub login: LoginId,
 }
 
 impl House {
@@ -96,6 +107,21 @@ impl House {
         House { gateway, main, branch, team, foreign, router, _database: database }
     }
 
+    /// An account below another one, with some credit.
+    pub async fn child(&self, above: &Account, name: &str) -> Account {
+        account(&self.gateway, name, Some(above.id), 10).await
+    }
+
+    /// One more main account.
+    pub async fn another_main(&self, name: &str) -> Account {
+        account(&self.gateway, name, None, 50).await
+    }
+
+    /// Somebody who is not signed in.
+    pub fn nobody(&self) -> Browser<'_> {
+        Browser { house: self, cookie: String::new(), login: LoginId(0) }
+    }
+
     /// Somebody new with a role in an account, signed in.
     pub async fn person(&self, account: AccountId, role: Role) -> Browser<'_> {
         self.person_who(account, role, false).await
@@ -104,7 +130,8 @@ impl House {
     /// The same, whose role may count in every account below.
     pub async fn person_who(&self, account: AccountId, role: Role, below: bool) -> Browser<'_> {
         let kept = KEPT.get_or_init(async || logins::password(PASSWORD, &[], false).await.unwrap()).await;
-        let email = format!("{}-{}-{below}@example.com", role.as_str(), account.0);
+        let number = PEOPLE.fetch_add(1, Ordering::Relaxed);
+        let email = format!("{}-{number}@example.com", role.as_str());
         let email = Email::parse(&email).unwrap();
         let new = NewLogin {
             email: &email,
@@ -126,7 +153,16 @@ impl House {
         assert_eq!(response.status().as_u16(), 303, "nobody came in");
         let held = response.headers().get_all(header::SET_COOKIE).into_iter();
         let held = held.filter_map(|set| set.to_str().ok()?.split(';').next());
-        Browser { house: self, cookie: held.collect::<Vec<_>>().join("; ") }
+        Browser { house: self, cookie: held.collect::<Vec<_>>().join("; "), login: login.id }
+    }
+
+    /// Serves by real HTTP, and gives the address.
+    pub async fn serve(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.router.clone();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
     }
 
     /// What an account holds.
@@ -161,6 +197,11 @@ impl Browser<'_> {
         self.asked(Request::get(path.as_ref()), Body::empty()).await
     }
 
+    /// Asks as the script of an open page does.
+    pub async fn by_itself(&self, path: &str) -> Answer {
+        self.asked(Request::get(path).header("x-by-itself", "1"), Body::empty()).await
+    }
+
     pub async fn post(&self, path: impl AsRef<str>, form: &[(&str, &str)]) -> Answer {
         let request =
             Request::post(path.as_ref()).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -177,6 +218,20 @@ impl Browser<'_> {
         self.asked(request, Body::from(body)).await
     }
 
+    /// Opens a stream of events by real HTTP.
+    pub async fn listen(&self, address: SocketAddr, path: &str, headers: &str) -> Stream {
+        let mut line = TcpStream::connect(address).await.unwrap();
+        let cookie = &self.cookie;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n{headers}\r\n");
+        line.write_all(request.as_bytes()).await.unwrap();
+        let mut line = BufReader::new(line);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(line.read_line(&mut head).await.unwrap() > 0, "closed after {head}");
+        }
+        Stream { line, head: head.to_lowercase(), held: String::new() }
+    }
+
     async fn asked(&self, request: axum::http::request::Builder, body: Body) -> Answer {
         let request = request.header(header::COOKIE, &self.cookie).body(body).unwrap();
         let response = self.house.router.clone().oneshot(request).await.unwrap();
@@ -184,8 +239,69 @@ impl Browser<'_> {
             |name| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let (status, location, kind) =
             (response.status().as_u16(), text(header::LOCATION), text(header::CONTENT_TYPE));
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        Answer { status, location, kind, body: String::from_utf8(body.to_vec()).unwrap() }
+        let entered = response.extensions().get::<Entered>().is_some();
+        // A stream of events goes on for ever.
+        let is_endless = kind == "text/event-stream";
+        let body = if is_endless { Body::empty() } else { response.into_body() };
+        let body = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
+        Answer { status, location, kind, body, entered }
+    }
+}
+
+/// A stream of events, as it comes by the line.
+pub struct Stream {
+    line: BufReader<TcpStream>,
+    /// Status and headers, in lower case.
+    pub head: String,
+    held: String,
+}
+
+/// One event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    pub id: String,
+    pub words: String,
+    pub retry: String,
+}
+
+impl Stream {
+    pub fn status(&self) -> u16 {
+        self.head.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The next event; nothing when the stream has ended. Comments are passed over.
+    pub async fn next(&mut self) -> Option<Heard> {
+        loop {
+            if let Some((event, rest)) = self.held.split_once("\n\n") {
+                let mut heard = Heard::default();
+                for (name, value) in event.lines().filter_map(|line| line.split_once(": ")) {
+                    match name {
+                        "id" => value.clone_into(&mut heard.id),
+                        "data" => value.clone_into(&mut heard.words),
+                        "retry" => value.clone_into(&mut heard.retry),
+                        _ => {}
+                    }
+                }
+                self.held = rest.to_owned();
+                if heard == Heard::default() {
+                    continue;
+                }
+                return Some(heard);
+            }
+            let piece = tokio::time::timeout(Duration::from_secs(20), self.piece()).await;
+            self.held.push_str(&piece.expect("nothing is heard for 20 seconds")?);
+        }
+    }
+
+    /// A chunk of the body.
+    async fn piece(&mut self) -> Option<String> {
+        let mut size = String::new();
+        self.line.read_line(&mut size).await.ok()?;
+        let size = usize::from_str_radix(size.trim(), 16).ok().filter(|size| *size > 0)?;
+        let mut piece = vec![0; size + 2];
+        self.line.read_exact(&mut piece).await.ok()?;
+        piece.truncate(size);
+        Some(String::from_utf8(piece).unwrap())
     }
 }
 

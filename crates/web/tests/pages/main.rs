@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, down to their helpers")]
 
 mod credits;
+mod events;
 mod house;
 mod messages;
 mod overview;

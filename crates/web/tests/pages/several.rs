@@ -2,9 +2,104 @@
 
 use std::time::Duration;
 
+use domain::actor::Actor;
+use domain::credits::Credits;
 use domain::member::Role;
+use gateway::Base;
+use gateway::credits::{self, Transfer};
+use gateway::works::{self, Kind};
+use storage::works::{Begun, NewWork, SILENCE};
 
-use crate::house::House;
+use crate::house::{Answer, Browser, House, NOW};
+
+/// Begins work by a form, and gives its page as it is when it is over.
+async fn ended(browser: &Browser<'_>, path: &str, form: &[(&str, &str)]) -> Answer {
+    let begun = browser.post(path, form).await;
+    assert_eq!(begun.status, 303, "{}", begun.body);
+    loop {
+        let page = browser.get(&begun.location).await;
+        if page.status != 200 || !page.has("<progress") {
+            return page;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_work_is_there_for_any_process() {
+    for database in testing::engines().await {
+        let house = House::on(database).await;
+        let owner = house.person(house.main.id, Role::Owner).await;
+        let path = format!("/a/{}/subaccounts/import", house.main.id);
+        let file = "email,owner\nnord@example.com,Ada Nord\nno address,X\n";
+        let token = owner.upload(&path, file).await.value_of("token");
+        ended(&owner, &format!("{path}/run"), &[("token", &*token), ("file", file)]).await;
+        let base = &house.gateway;
+        let other = Base::new(base.db.clone(), base.clock.clone(), (*base.rules).clone()).await.unwrap();
+        let work = works::find(&other, house.main.id, Kind::Import, &token).await.unwrap().unwrap();
+        assert_eq!((work.done, work.total, &work.error), (2, 2, &None));
+        assert!(work.ended_at.is_some());
+        let (parts, counts) = works::parts(&other, &work, 10).await.unwrap();
+        assert_eq!(counts, [1, 0, 1]);
+        assert_eq!(parts[0].place, 3, "what was refused comes first");
+        // After a month it is forgotten.
+        house.gateway.clock.set(NOW.after(works::KEPT + Duration::from_secs(1)));
+        works::forget_old(&other).await.unwrap();
+        assert_eq!(works::find(&other, house.main.id, Kind::Import, &token).await.unwrap(), None);
+        let mut conn = other.db.read().await.unwrap();
+        assert_eq!(conn.number("select count(*) from work_parts", &[]).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_broke_off_goes_on_and_does_nothing_twice() {
+    for database in testing::engines().await {
+        let house = House::on(database).await;
+        let owner = house.person(house.main.id, Role::Owner).await;
+        let path = format!("/a/{}/subaccounts/transfer", house.main.id);
+        let (branch, team) = (house.branch.id.to_string(), house.team.id.to_string());
+        // A process has begun it, has done the first one, and has gone.
+        let content = format!(
+            "[[\"amount\",\"5\"],[\"reference\",\"March\"],[\"id\",\"{branch}\"],[\"id\",\"{team}\"]]"
+        );
+        let new = NewWork {
+            account: house.main.id,
+            kind: Kind::Transfer,
+            name: "march",
+            content: &content,
+            by: "Erika",
+            total: 2,
+        };
+        let mut tx = house.gateway.db.begin().await.unwrap();
+        let begun = storage::works::begin(&mut tx, &new, NOW).await.unwrap();
+        assert!(matches!(begun, Begun::Yours(_)), "{begun:?}");
+        tx.commit().await.unwrap();
+        let first = Transfer {
+            from: house.main.id,
+            to: house.branch.id,
+            amount: Credits(5_000_000),
+            reference: "March".to_owned(),
+            idempotency_key: Some(format!("march many {branch}")),
+            asked_by: Some(house.main.id),
+        };
+        credits::transfer(&house.gateway, &first, &Actor::command_line()).await.unwrap();
+        let form =
+            [("id", &*branch), ("id", &*team), ("amount", "5"), ("reference", "March"), ("once", "march")];
+        // As long as somebody may be at it, it is looked at and not begun again.
+        owner.get(format!("{path}/march")).await.shows(&["<progress", "0 of 2", "You can leave"], &["Go on"]);
+        assert_eq!(owner.post(&path, &form).await.status, 303);
+        assert_eq!(house.balance(house.team.id).await, 0);
+        house.gateway.clock.set(NOW.after(SILENCE));
+        let page = owner.get(format!("{path}/march")).await;
+        page.shows(&["It broke off", "Go on with it", "value=\"March\""], &["<progress"]);
+        ended(&owner, &path, &form)
+            .await
+            .shows(&["2 of 2 got their credits.", "not once more"], &["broke off"]);
+        assert_eq!(house.balance(house.branch.id).await, 15_000_000);
+        assert_eq!(house.balance(house.team.id).await, 5_000_000);
+        house.sound().await;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_says_first_what_will_happen_and_takes_the_number_as_the_last_word() {
@@ -44,11 +139,25 @@ async fn several_get_credits_once_and_each_has_its_result() {
     let once = form.once();
     let form = [("id", &*branch), ("id", &*team), ("amount", "60"), ("once", &*once)];
     // The second one is refused, and does not keep the first one from its credits.
-    owner
-        .post(&path, &form)
-        .await
-        .shows(&["1 of 2 got their credits.", "Nordlicht holds €40.00 and cannot give €60.00."], &[]);
-    owner.post(&path, &form).await.shows(&["and not once more"], &[]);
+    let result = ended(&owner, &path, &form).await;
+    result.shows(
+        &["1 of 2 got their credits.", "Filiale Köln", "Nordlicht holds €40.00 and cannot give €60.00."],
+        &["It broke off"],
+    );
+    ended(&owner, &path, &form).await.shows(&["and not once more"], &[]);
+    let other = [("id", &*branch), ("amount", "60"), ("once", &*once)];
+    let other = owner.post(&path, &other).await;
+    assert!(other.status == 422 && other.has("sent before with other words"), "{}", other.body);
+    // It is found again from the page of the subaccounts, by those who may move credits.
+    let list = format!("/a/{}/subaccounts", house.main.id);
+    owner.get(&list).await.shows(&["It is over.", &format!("{path}/{once}")], &[]);
+    let auditor = house.person(house.main.id, Role::Auditor).await;
+    auditor.get(&list).await.shows(&["Filiale Köln"], &["It is over."]);
+    assert_eq!(auditor.get(format!("{path}/{once}")).await.status, 403);
+    assert_eq!(owner.get(format!("{list}/suspend/{once}")).await.status, 404, "it is of another kind");
+    let below = house.person(house.branch.id, Role::Owner).await;
+    let at_branch = format!("/a/{}/subaccounts/transfer/{once}", house.branch.id);
+    assert_eq!(below.get(&at_branch).await.status, 404, "it is of another account");
     assert_eq!(house.balance(house.branch.id).await, 70_000_000);
     assert_eq!(house.balance(house.main.id).await, 40_000_000);
     let foreign = house.foreign.id.to_string();
@@ -68,7 +177,7 @@ async fn several_are_suspended_with_one_reason() {
     let without = owner.post(&path, &form).await;
     assert!(without.status == 422 && without.has("Write why they are suspended"), "{}", without.body);
     let form = [("id", &*branch), ("id", &*team), ("reason", "unpaid"), ("once", "s")];
-    owner.post(&path, &form).await.shows(&["2 of 2 are suspended."], &[]);
+    ended(&owner, &path, &form).await.shows(&["2 of 2 are suspended."], &["Go on with it"]);
     let list = owner.get(format!("/a/{}/subaccounts?state=suspended&below=all", house.main.id)).await;
     list.shows(&["Filiale Köln", "Team Ehrenfeld"], &[]);
 }
@@ -90,15 +199,7 @@ async fn a_file_is_told_line_by_line_before_it_becomes_accounts_once() {
     let token = told.value_of("token");
     let form = [("token", &*token), ("file", file)];
     for _ in 0..2 {
-        let begun = owner.post(format!("{path}/run"), &form).await;
-        assert_eq!(begun.status, 303, "{}", begun.body);
-        let result = loop {
-            let page = owner.get(&begun.location).await;
-            if page.status != 200 || page.has("lines became accounts") {
-                break page;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
+        let result = ended(&owner, &format!("{path}/run"), &form).await;
         result.shows(&["1 of 2 lines became accounts.", "&#60;Nord&#62;"], &[]);
     }
     assert_eq!(house.balance(house.main.id).await, 75_000_000);
