@@ -7,6 +7,7 @@ mod events;
 mod house;
 mod messages;
 mod overview;
+mod permissions;
 mod send;
 mod several;
 mod statistics;

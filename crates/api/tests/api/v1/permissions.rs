@@ -10,6 +10,7 @@ use domain::actor::Actor;
 use domain::id::AccountId;
 use domain::key::{Scope, Scopes};
 use domain::moment::Moment;
+use domain::permission::Below;
 use gateway::accounts::When;
 use gateway::{Base, Clock, accounts, keys};
 use serde_json::json;
@@ -226,6 +227,21 @@ async fn a_key_reaches_down_by_subaccount_access_and_never_up_or_sideways() {
         let expected = |row: &Row| if code == "in" { Told::In } else { refused(row, code) };
         world.all(who, Some(&key), Some(named), own, expected).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_asks_lets_no_key_from_above_do_what_takes_stepping_in() {
+    let world = World::new().await;
+    let (main, child) = (world.house.main.id, world.child.id);
+    super::people::ask_first(&world.house, child).await;
+    let above = world.key(main, |new| new.subaccount_access = true).await;
+    let expected = |row: &Row| match row.needs {
+        Needs::Right(_, action) if action.below() == Below::SteppedIn => refused(row, "access_not_granted"),
+        _ => Told::In,
+    };
+    world.all("a key from above", Some(&above), Some(child), main, expected).await;
+    let own = world.key(child, |_| {}).await;
+    world.all("its own key", Some(&own), None, child, |_| Told::In).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
