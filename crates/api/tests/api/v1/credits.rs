@@ -120,7 +120,9 @@ async fn limits_are_set_from_above_and_seen_from_below() {
     let (key, as_child) = (house.key(house.main.id, |_| {}).await, house.key(child.id, |_| {}).await);
     let at = format!("/v1/accounts/{}/limits", child.id);
     let rule = json!({ "kind": "messages_per_day", "messages": 1, "country": "de" });
-    let set = house.v1(&key, "POST", &at).json_body(&rule).json().await;
+    let set = house.v1(&key, "POST", &at).json_body(&rule).send().await;
+    assert_eq!(set.status, 201, "{}", set.body);
+    let set = set.json();
     let id = set["id"].as_i64().unwrap();
     let expected = json!({
         "id": id, "kind": "messages_per_day", "reach": "together", "bearing": "own", "account": child.id.0,
@@ -139,7 +141,8 @@ async fn limits_are_set_from_above_and_seen_from_below() {
     // What came from above is not for those below to change, and what lies above is not theirs to see.
     house.v1(&as_child, "DELETE", &one).send().await.problem(403, "permission_missing");
     let own = json!({ "kind": "spend_per_month", "amount": "500", "reach": "together" });
-    house.v1(&key, "POST", format!("/v1/accounts/{}/limits", house.main.id)).json_body(&own).json().await;
+    let of_main = format!("/v1/accounts/{}/limits", house.main.id);
+    assert_eq!(house.v1(&key, "POST", of_main).json_body(&own).send().await.status, 201);
     let all = house.got(&as_child, &at).await;
     let shared = all["items"].as_array().unwrap().iter().find(|limit| limit["bearing"] == "shared").unwrap();
     assert_eq!((&shared["amount"], &shared["used_amount"]), (&json!(null), &json!(null)));
