@@ -18,7 +18,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
 use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
@@ -192,11 +193,19 @@ async fn answer(router: Router, request: Request<Incoming>, limit: Duration) -> 
 }
 
 fn instead(is_api: bool, json: bool, status: StatusCode) -> Response<Body> {
-    if !is_api {
-        return problem(status, "something went wrong on this side; the operator's log says what");
-    }
-    let mut response = ApiError::fault().response(json, false);
+    let mut response = match is_api {
+        true => ApiError::fault().response(json, false),
+        false => problem(status, "something went wrong on this side; the operator's log says what"),
+    };
     *response.status_mut() = status;
+    // No router stands around it that would tell browsers to be careful.
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
     response
 }
 

@@ -295,6 +295,7 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let options = api::Options { request_timeout: Duration::from_millis(200), ..api::Options::default() };
     let answer = of_router(router, options, "/api/slow").await;
     assert!(answer.starts_with("HTTP/1.1 504 ") && answer.ends_with("\r\n\r\n700"), "{answer}");
+    assert!(answer.contains("x-content-type-options: nosniff"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
