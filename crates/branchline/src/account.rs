@@ -379,7 +379,7 @@ async fn show(base: &Base, id: AccountId, common: &Common) -> Result<()> {
     let keys = storage::keys::of_account(&mut conn, id).await?;
     let lists = storage::prices::all(&mut conn).await?;
     let own_list = account.price_list.and_then(|own| lists.iter().find(|(list, _)| list.id == own));
-    let own_list = own_list.map(|(list, _)| list.name.clone());
+    let own_list = own_list.map(|(list, _)| list.full_name());
     let working = keys.iter().filter(|(key, _)| key.works(base.clock.now())).count();
     let auto = account.auto_transfer;
     let mut object = object_of(account);

@@ -102,11 +102,14 @@ impl Import {
         let imported = imported.map_err(import_refused)?;
         let words = format!(
             "{}: {} new, {} replaced, {} unchanged",
-            imported.list.name, imported.added, imported.replaced, imported.unchanged
+            imported.list.full_name(),
+            imported.added,
+            imported.replaced,
+            imported.unchanged
         );
         let object = json!({
             "id": imported.list.id.0,
-            "list": imported.list.name,
+            "list": imported.list.full_name(),
             "added": imported.added,
             "replaced": imported.replaced,
             "unchanged": imported.unchanged,
@@ -142,18 +145,19 @@ async fn list(base: &Base, common: &Common) -> Result<()> {
     for (list, rows) in storage::prices::all(&mut conn).await? {
         let accounts = storage::accounts::with_price_list(&mut conn, list.id).await?;
         let ids: Vec<String> = accounts.iter().map(|a| a.id.to_string()).collect();
-        let who = match (list.name.as_str(), ids.is_empty()) {
-            (STANDARD, true) => "main accounts without one of their own".to_owned(),
-            (STANDARD, false) => {
+        let who = match (list.is_standard(), ids.is_empty()) {
+            (true, true) => "main accounts without one of their own".to_owned(),
+            (true, false) => {
                 format!("main accounts without one of their own, {}", ids.join(", "))
             }
-            (_, true) => "nobody".to_owned(),
-            (_, false) => ids.join(", "),
+            (false, true) => "nobody".to_owned(),
+            (false, false) => ids.join(", "),
         };
-        table.row([list.name.clone(), count(i64::try_from(rows.len()).unwrap_or(i64::MAX)), who]);
+        table.row([list.full_name(), count(i64::try_from(rows.len()).unwrap_or(i64::MAX)), who]);
         let accounts: Vec<i64> = accounts.iter().map(|a| a.id.0).collect();
-        objects
-            .push(json!({ "id": list.id.0, "list": list.name, "prices": rows.len(), "accounts": accounts }));
+        objects.push(
+            json!({ "id": list.id.0, "list": list.full_name(), "prices": rows.len(), "accounts": accounts }),
+        );
     }
     let words = match table.is_empty() {
         true => "no prices yet, so nothing can be sent; import some with 'branchline prices import FILE'"
@@ -194,7 +198,7 @@ fn import_refused(error: ImportError) -> anyhow::Error {
             let message = format!("{these} cannot be taken, so none was:\n{message}");
             return Failure::field("bad_rows", "FILE", message).into();
         }
-        ImportError::Name(_) => ("bad_name", "list"),
+        ImportError::Name(_) | ImportError::NameOfAccount(_) => ("bad_name", "list"),
         ImportError::BelowCost(_) => ("below_cost", "FILE"),
     };
     Failure::field(code, field, advised(code, message)).into()
@@ -208,6 +212,8 @@ fn assign_refused(error: AssignError) -> anyhow::Error {
         AssignError::Closed(_) => ("wrong_state", "account"),
         AssignError::NoList(name) => return no_list(&name).into(),
         AssignError::BelowCost(_) => ("below_cost", "list"),
+        // The others are refusals of what accounts do with their own lists.
+        _ => ("not_assigned", "list"),
     };
     Failure::field(code, field, advised(code, message)).into()
 }

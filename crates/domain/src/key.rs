@@ -73,11 +73,12 @@ pub enum Scope {
     AuditRead,
     StatisticsRead,
     MessagesRead,
+    PricesWrite,
 }
 
 /// Every scope in the order of its bit: its word, and what it opens.
 #[rustfmt::skip]
-const TABLE: [(Scope, &str, &str); 31] = [
+const TABLE: [(Scope, &str, &str); 32] = [
     (Scope::Analytics,        "analytics",          "/api/analytics"),
     (Scope::Balance,          "balance",            "/api/balance"),
     (Scope::Contacts,         "contacts",           "/api/contacts"),
@@ -109,12 +110,13 @@ const TABLE: [(Scope, &str, &str); 31] = [
     (Scope::AuditRead,        "audit:read",         "read the audit log"),
     (Scope::StatisticsRead,   "statistics:read",    "read statistics"),
     (Scope::MessagesRead,     "messages:read",      "read messages: recipients, texts, what became of them"),
+    (Scope::PricesWrite,      "prices:write",       "set by which prices accounts below pay"),
 ];
 
 impl Scope {
     /// All scopes, in the order of their bits.
-    pub const ALL: [Scope; 31] = {
-        let mut all = [Scope::Analytics; 31];
+    pub const ALL: [Scope; 32] = {
+        let mut all = [Scope::Analytics; 32];
         let mut i = 0;
         while i < all.len() {
             all[i] = TABLE[i].0;
@@ -148,7 +150,7 @@ impl Scope {
 
 /// A set of scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scopes(u32);
+pub struct Scopes(i64);
 
 impl Scopes {
     /// Every scope.
@@ -177,12 +179,12 @@ impl Scopes {
 
     /// The number the books use.
     pub fn bits(self) -> i64 {
-        i64::from(self.0)
+        self.0
     }
 
     /// The set of a number in the books; unknown bits are dropped.
     pub fn from_bits(bits: i64) -> Scopes {
-        Scopes((bits & Scopes::ALL.bits()) as u32)
+        Scopes(bits & Scopes::ALL.0)
     }
 
     /// The scopes it was made of, in the order of their bits.

@@ -12,6 +12,7 @@ pub mod label;
 pub mod ledger;
 pub mod limit;
 pub mod login;
+pub mod markup;
 pub mod member;
 pub mod message;
 pub mod moment;

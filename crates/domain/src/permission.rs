@@ -162,6 +162,7 @@ pub fn of_scope(scope: Scope) -> Action {
         Scope::AccountsRead => Action::SeeSubaccounts,
         Scope::CreditsRead => Action::SeeCredits,
         Scope::CreditsWrite => Action::MoveCredits,
+        Scope::PricesWrite => Action::ManagePrices,
         Scope::KeysRead => Action::SeeKeys,
         Scope::MembersRead => Action::SeeMembers,
         Scope::MembersWrite => Action::ManageMembers,

@@ -97,6 +97,11 @@ impl PriceList {
         self.versions.keys().collect()
     }
 
+    /// Whether a destination has a price of its own that counts from just this moment on.
+    pub fn has_version(&self, destination: &Destination, from: Moment) -> bool {
+        self.versions.get(destination).is_some_and(|all| all.iter().any(|(at, _)| *at == from))
+    }
+
     /// The moments after `now` at which some price changes.
     pub fn changes_after(&self, now: Moment) -> BTreeSet<Moment> {
         self.versions.values().flatten().map(|(from, _)| *from).filter(|from| *from > now).collect()

@@ -258,9 +258,8 @@ async fn read_prices(db: &Db) -> Result<Prices> {
     let lists = storage::prices::all(&mut conn).await?;
     let mut prices = Prices::default();
     for (list, rows) in lists {
-        let name_is_standard = list.name == storage::prices::STANDARD;
         let rows = PriceList::of(rows);
-        if name_is_standard {
+        if list.is_standard() {
             prices.standard = rows.clone();
         }
         prices.lists.insert(list.id, rows);

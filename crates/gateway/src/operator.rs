@@ -69,7 +69,7 @@ pub struct Offer {
     pub ways: Vec<Way>,
 }
 
-/// Every destination that some price list names, with its carriers and prices as they are now. What carriers
+/// Every destination that some price list of the operator names, with its carriers and prices as they are now. What carriers
 /// cost is not known to the books, so there is no margin over that.
 ///
 /// # Errors
@@ -77,8 +77,11 @@ pub struct Offer {
 pub async fn offers(gateway: &Gateway) -> Result<Vec<Offer>> {
     let now = gateway.clock.now();
     let lists = storage::prices::all(&mut *gateway.db.read().await?).await?;
-    let lists: BTreeMap<String, PriceList> =
-        lists.into_iter().map(|(list, rows)| (list.name, PriceList::of(rows))).collect();
+    let lists: BTreeMap<String, PriceList> = lists
+        .into_iter()
+        .filter(|(list, _)| list.owner.is_none())
+        .map(|(list, rows)| (list.name, PriceList::of(rows)))
+        .collect();
     let standard = lists.get(storage::prices::STANDARD).cloned().unwrap_or_default();
     let lines = gateway.lines();
     let up = |carrier: &str| lines.iter().any(|line| &*line.name == carrier && line.room > 0);

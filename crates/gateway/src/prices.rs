@@ -1,4 +1,5 @@
-//! Price lists in and out as CSV, and which account has which.
+//! Price lists in and out as CSV, and which account has which. What an account pays is read in
+//! [`paid`], and set by those above it in [`below`].
 //!
 //! A list that sells below what the account above pays is refused, wherever it is assigned, and so is
 //! a list that would make the accounts below sell below it, unless that is explicitly allowed. What
@@ -28,13 +29,20 @@ use domain::product::Product;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use storage::prices::{List, NewRow, STANDARD};
+pub use storage::prices::List;
+use storage::prices::NewRow;
 use storage::{Error, Tx, accounts, prices};
 
 use crate::again::{again, busy};
 use crate::audit::{self, Changes};
 use crate::base::Base;
 use crate::clock::start_of_day;
+
+mod below;
+mod paid;
+
+pub use below::{Choice, LISTS_MAX, NewMarkup, choose, of_account};
+pub use paid::{Line, Paid, Source, Wanted, paid, source};
 
 /// The columns of a file, in the order they are written.
 pub const COLUMNS: [&str; 6] = ["product", "country", "network", "price", "effective_from", "comment"];
@@ -95,6 +103,12 @@ pub enum ImportError {
     /// The list has no proper name.
     #[error("the name of the price list has {0} characters; use 1 to {TEXT_MAX}")]
     Name(usize),
+    /// The name is that of a list an account would have.
+    #[error(
+        "there is no price list '{0}', and names that begin with the number of an account are for lists \
+         that the account itself has made; use another name"
+    )]
+    NameOfAccount(String),
     /// Somebody would sell below cost.
     #[error("{}", loss(.0))]
     BelowCost(Loss),
@@ -115,6 +129,26 @@ pub enum AssignError {
     /// There is no such list.
     #[error("there is no price list '{0}'; import it first")]
     NoList(String),
+    /// The list is not one of the account that sets the price.
+    #[error("there is no price list {0} of yours; choose one of those you have made")]
+    NotYours(PriceListId),
+    /// The name of a new list is none.
+    #[error("the name of the price list has {0} characters; use 1 to {TEXT_MAX}")]
+    Name(usize),
+    /// Another list has the name.
+    #[error("you have a price list '{0}' already; choose it, or write another name")]
+    NameTaken(String),
+    /// The account has too many lists.
+    #[error("you have {LISTS_MAX} price lists, which is the most; choose one of them")]
+    TooMany,
+    /// There is nothing to put a markup on.
+    #[error("account {0} has no prices itself, so there is nothing to put a markup on")]
+    NoPrices(AccountId),
+    /// A version begins to count just now.
+    #[error(
+        "a price of this list begins to count within a minute and cannot be changed; try again in a minute"
+    )]
+    Fixed,
     /// Somebody would sell below cost.
     #[error("{}", loss(.0))]
     BelowCost(Loss),
@@ -182,6 +216,9 @@ async fn import_once(
     let now = base.clock.now();
     let mut tx = base.db.begin().await?;
     prices::lock_all(&mut tx).await?;
+    if is_of_account(list) && prices::by_name(&mut tx, list).await?.is_none() {
+        return Err(ImportError::NameOfAccount(list.to_owned()));
+    }
     let list = prices::by_name_or_new(&mut tx, list, now).await?;
     let new: Vec<NewRow> = rows.iter().map(|(_, row)| row.clone()).collect();
     let stored = prices::store(&mut tx, list.id, &new, now).await?;
@@ -207,7 +244,13 @@ async fn import_once(
     Ok(Imported { list, added, replaced, unchanged })
 }
 
-/// New prices are in the log of the installation, and of the accounts that have the list of their own.
+/// Whether a full name is of a list that an account has made.
+fn is_of_account(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(number, _)| number.parse::<u64>().is_ok())
+}
+
+/// New prices are in the log of the installation, and of the accounts that have the list of their own,
+/// there without its name.
 async fn note_import(
     tx: &mut Tx,
     list: &List,
@@ -219,12 +262,13 @@ async fn note_import(
     if added + replaced == 0 {
         return Ok(());
     }
-    let subject = format!("price list '{}'", list.name);
+    let subject = format!("price list '{}'", list.full_name());
     let changes = Changes::new().new_field("added", added).new_field("replaced", replaced);
-    let mut logs = vec![storage::audit::INSTALLATION];
+    let log = storage::audit::INSTALLATION;
+    audit::note_at(tx, log, actor, "prices.import", &subject, &changes, now).await?;
     let with_it = accounts::with_price_list(tx, list.id).await?;
-    logs.extend(with_it.iter().map(|account| (account.id, account.root())));
-    audit::note_all(tx, &logs, actor, "prices.import", &subject, &changes, now).await
+    let logs: Vec<_> = with_it.iter().map(|account| (account.id, account.root())).collect();
+    audit::note_all(tx, &logs, actor, "prices.import", "prices", &changes, now).await
 }
 
 /// Gives an account a price list of its own, or takes it away, so that the one of the account above
@@ -251,29 +295,53 @@ async fn assign_once(
     let mut tx = base.db.begin().await?;
     prices::lock_all(&mut tx).await?;
     let found = accounts::find(&mut tx, account).await?.ok_or(AssignError::NotFound(account))?;
-    if found.state == AccountState::Closed {
-        return Err(AssignError::Closed(account));
-    }
-    let id = match list {
+    let list = match list {
         None => None,
         Some(name) => {
             let list = prices::by_name(&mut tx, name).await?;
-            Some(list.ok_or_else(|| AssignError::NoList(name.to_owned()))?.id)
+            Some(list.ok_or_else(|| AssignError::NoList(name.to_owned()))?)
         }
     };
-    let before = match found.price_list {
-        Some(id) => prices::by_id(&mut tx, id).await?.map(|list| list.name),
+    put(&mut tx, &found, list.as_ref(), None, allow_below_cost, actor, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Puts a list in place, and writes it down: with its name where whoever set it reads it, and without
+/// one in the account's own log. What those above call the lists they sell by is theirs.
+async fn put(
+    tx: &mut Tx,
+    account: &Account,
+    list: Option<&List>,
+    above: Option<&Account>,
+    allow_below_cost: bool,
+    actor: &Actor,
+    now: Moment,
+) -> Result<(), AssignError> {
+    if account.state == AccountState::Closed {
+        return Err(AssignError::Closed(account.id));
+    }
+    let before = match account.price_list {
+        Some(id) => prices::by_id(tx, id).await?,
         None => None,
     };
-    let changes = Changes::new().field("price_list", before, list);
-    if !changes.is_empty() {
-        audit::note(&mut tx, &found, actor, "prices.assign", "prices", &changes, now).await?;
+    let words = |list: Option<&List>| list.map_or("that of the account above", |_| "its own").to_owned();
+    let names = |list: Option<&List>| list.map(List::full_name);
+    if before.as_ref().map(|list| list.id) != list.map(|list| list.id) {
+        let changes = Changes::new().field("price_list", words(before.as_ref()), words(list));
+        audit::note(tx, account, actor, "prices.assign", "prices", &changes, now).await?;
+        let changes = Changes::new().field("price_list", names(before.as_ref()), names(list));
+        let log = above.map_or(storage::audit::INSTALLATION, |above| (above.id, above.root()));
+        let subject = audit::named(account);
+        audit::note_at(tx, log, actor, "prices.assign", &subject, &changes, now).await?;
     }
-    accounts::set_price_list(&mut tx, account, id, false).await?;
-    let concerns = |pair: &Pair<'_>| pair.account.id == account || found.is_above(pair.account);
-    let loss = check_costs(&mut tx, now, allow_below_cost, concerns).await?;
-    loss.map_or(Ok(()), |loss| Err(AssignError::BelowCost(loss)))?;
-    Ok(tx.commit().await?)
+    accounts::set_price_list(tx, account.id, list.map(|list| list.id), false).await?;
+    let concerns = |pair: &Pair<'_>| {
+        pair.account.id == account.id
+            || account.is_above(pair.account)
+            || list.is_some_and(|list| pair.own == list.id || pair.above == list.id)
+    };
+    let loss = check_costs(tx, now, allow_below_cost, concerns).await?;
+    loss.map_or(Ok(()), |loss| Err(AssignError::BelowCost(loss)))
 }
 
 /// An account with a list of its own, and the list the account above pays by.
@@ -292,7 +360,7 @@ async fn check_costs(
     concerns: impl Fn(&Pair<'_>) -> bool,
 ) -> Result<Option<Loss>, Error> {
     let lists = prices::all(tx).await?;
-    let standard = lists.iter().find(|(list, _)| list.name == STANDARD).map(|(list, _)| list.id);
+    let standard = lists.iter().find(|(list, _)| list.is_standard()).map(|(list, _)| list.id);
     let lists: HashMap<PriceListId, PriceList> =
         lists.into_iter().map(|(list, rows)| (list.id, PriceList::of(rows))).collect();
     let with_own = accounts::with_own_prices(tx).await?;

@@ -1,4 +1,5 @@
-//! The same for many accounts at once: handing credit to them, suspending them. Each account is done by
+//! The same for many accounts at once: handing credit to them, suspending them, letting them send
+//! again. Each account is done by
 //! itself, wholly or not at all, and has its own answer. A name for the whole makes it safe to ask
 //! again: what was done is not done twice, what was not is tried.
 
@@ -11,7 +12,7 @@ use domain::id::AccountId;
 use storage::requests::{self, Remembered};
 use storage::{Error, accounts};
 
-use crate::accounts::{StateError, suspend};
+use crate::accounts::{StateError, activate, suspend};
 use crate::again::{again, busy};
 use crate::base::Base;
 use crate::credits::{Done, Transfer, TransferError, transfer};
@@ -19,7 +20,7 @@ use crate::credits::{Done, Transfer, TransferError, transfer};
 /// The most accounts at once.
 pub const MANY_MAX: usize = 1_000;
 /// The most characters of the name for the whole.
-pub const KEY_MAX: usize = 200;
+pub const KEY_MAX: usize = 230;
 
 /// Why nothing was done at all.
 #[derive(Debug, thiserror::Error)]
@@ -97,16 +98,43 @@ pub async fn transfer_many(
     Ok(answers)
 }
 
-/// Suspends many accounts below one (or, for the operator, any), one after the other. One that is
-/// suspended already stays as it is. `told` hears of each what became of it, when it is over.
+/// What becomes of the state of many accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Become<'a> {
+    /// They are suspended, and their members read why.
+    Suspended(&'a str),
+    /// Those that are suspended send again.
+    Active,
+}
+
+impl Become<'_> {
+    fn state(self) -> AccountState {
+        match self {
+            Become::Suspended(_) => AccountState::Suspended,
+            Become::Active => AccountState::Active,
+        }
+    }
+
+    /// What it is remembered by, together with the accounts.
+    fn content(self, ids: &[AccountId]) -> String {
+        let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        match self {
+            Become::Suspended(reason) => format!("suspend many {ids} reason={reason}"),
+            Become::Active => format!("activate many {ids}"),
+        }
+    }
+}
+
+/// Suspends many accounts below one (or, for the operator, any), or lets them send again, one after the
+/// other. One that is so already stays as it is. `told` hears of each what became of it, when it is over.
 ///
 /// # Errors
 /// [`ManyError`] when nothing was done at all. What became of a single account stands in its answer.
-pub async fn suspend_many(
+pub async fn change_many(
     base: &Base,
     above: Option<AccountId>,
     ids: &[AccountId],
-    reason: &str,
+    becomes: Become<'_>,
     idempotency_key: Option<&str>,
     actor: &Actor,
     told: impl Fn(AccountId, &Result<Account, StateError>),
@@ -115,24 +143,22 @@ pub async fn suspend_many(
     short(idempotency_key)?;
     let mut is_first = true;
     if let Some(key) = idempotency_key {
-        let items: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let content = format!("suspend many {} reason={reason}", items.join(" "));
-        is_first = remember(base, above, key, &content).await?;
+        is_first = remember(base, above, key, &becomes.content(ids)).await?;
     }
     let mut answers = Vec::with_capacity(ids.len());
     for id in ids {
-        let answer = suspend_one(base, above, *id, reason, idempotency_key, is_first, actor).await;
+        let answer = change_one(base, above, *id, becomes, idempotency_key, is_first, actor).await;
         told(*id, &answer);
         answers.push((*id, answer));
     }
     Ok(answers)
 }
 
-async fn suspend_one(
+async fn change_one(
     base: &Base,
     above: Option<AccountId>,
     id: AccountId,
-    reason: &str,
+    becomes: Become<'_>,
     key: Option<&str>,
     is_first: bool,
     actor: &Actor,
@@ -142,21 +168,27 @@ async fn suspend_one(
     if !is_below {
         return Err(StateError::NotFound(id));
     }
-    if found.state == AccountState::Suspended {
+    if found.state == becomes.state() {
         return Ok(found);
     }
-    // Somebody may have let it send again since the same was asked first.
+    // Somebody may have changed it back since the same was asked first.
     if let Some(key) = key
         && !is_first
         && was_done(base, above, &format!("{key} many {id}")).await?
     {
         return Ok(found);
     }
-    let account = suspend(base, id, reason, actor).await?;
+    let account = match becomes {
+        Become::Suspended(reason) => suspend(base, id, reason, actor).await?,
+        // One that is about to be closed is reopened by itself, and not among many.
+        Become::Active if found.state != AccountState::Suspended => {
+            return Err(StateError::WrongState { account: id, state: found.state, wanted: "activated" });
+        }
+        Become::Active => activate(base, id, actor).await?,
+    };
     if let Some(key) = key {
-        // A crash before this is written leaves it suspended, which asking again leaves as it is.
-        let content = "suspended".to_owned();
-        let done = remember(base, above, &format!("{key} many {id}"), &content).await;
+        // A crash before this is written leaves it as it is now, which asking again does, too.
+        let done = remember(base, above, &format!("{key} many {id}"), becomes.state().as_str()).await;
         done.map_err(|error| match error {
             ManyError::Storage(error) => error,
             other => Error::Fault(other.to_string()),

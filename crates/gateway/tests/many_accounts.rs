@@ -14,7 +14,7 @@ use gateway::account_import::{self, ImportError, Outcome};
 use gateway::accounts::{self, Blocker, When, close_preview};
 use gateway::credits::TransferError;
 use gateway::keys::NewKey;
-use gateway::several::{self, ManyError, TransferMany};
+use gateway::several::{self, Become, ManyError, TransferMany};
 use gateway::{Base, Clock};
 
 use house::{NOW, account, base, count, fresh, grant, moving, sound, wallet};
@@ -99,8 +99,9 @@ async fn many_are_suspended_and_none_that_is_elsewhere() {
         let ids = [a.id, b.id, other.id, main.id];
         let suspend = async || {
             let actor = operator();
+            let suspended = Become::Suspended("unpaid");
             let done =
-                several::suspend_many(&base, Some(main.id), &ids, "unpaid", Some("k"), &actor, |_, _| ());
+                several::change_many(&base, Some(main.id), &ids, suspended, Some("k"), &actor, |_, _| ());
             done.await.unwrap().into_iter().map(|(_, answer)| answer.is_ok()).collect::<Vec<_>>()
         };
         assert_eq!(suspend().await, [true, true, false, false]);
@@ -112,6 +113,22 @@ async fn many_are_suspended_and_none_that_is_elsewhere() {
         assert_eq!(state, AccountState::Active, "the same asked again does not undo what came after");
         assert_eq!(count(&base.db, "select count(*) from audit where action = 'account.suspend'").await, 2);
         assert!(count(&base.db, "select count(*) from mails where kind = 'account-suspended'").await >= 2);
+        let activate = async || {
+            let actor = operator();
+            let done = several::change_many(&base, Some(main.id), &ids, Become::Active, Some("l"), &actor, |_, _| ());
+            done.await.unwrap().into_iter().map(|(_, answer)| answer.is_ok()).collect::<Vec<_>>()
+        };
+        assert_eq!(activate().await, [true, true, false, false]);
+        assert_eq!(fresh(&base, &b).await.state, AccountState::Active);
+        accounts::suspend(&base, b.id, "again", &operator()).await.unwrap();
+        assert_eq!(activate().await, [true, true, false, false]);
+        assert_eq!(fresh(&base, &b).await.state, AccountState::Suspended, "nor what came after that");
+        // What is about to be closed is not opened in passing.
+        accounts::close(&base, a.id, When::Later, "", &operator()).await.unwrap();
+        let (ids, actor) = ([a.id], operator());
+        let done = several::change_many(&base, Some(main.id), &ids, Become::Active, None, &actor, |_, _| ());
+        let done = done.await.unwrap().remove(0).1;
+        assert!(matches!(done, Err(accounts::StateError::WrongState { .. })), "{done:?}");
     }
 }
 

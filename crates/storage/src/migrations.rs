@@ -27,6 +27,11 @@ pub const ALL: &[Migration] = &[
     Migration { version: 5, name: "fill rollups", sql: FILL_ROLLUPS },
     Migration { version: 6, name: "create works", sql: include_str!("../migrations/0006_create_works.sql") },
     Migration {
+        version: 9,
+        name: "give price lists owners",
+        sql: include_str!("../migrations/0009_give_price_lists_owners.sql"),
+    },
+    Migration {
         version: 10,
         name: "create limits",
         sql: include_str!("../migrations/0010_create_limits.sql"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use domain::credits::Credits;
-use domain::id::{PriceListId, PriceRowId};
+use domain::id::{AccountId, PriceListId, PriceRowId};
 use domain::moment::Moment;
 use domain::phone_number::Country;
 use domain::price::{Destination, PriceRow};
@@ -29,8 +29,37 @@ const FIXED_BEFORE: Duration = Duration::from_secs(60);
 pub struct List {
     /// Its number.
     pub id: PriceListId,
-    /// Its name.
+    /// The account whose list it is, for those below it; nothing is the operator's.
+    pub owner: Option<AccountId>,
+    /// What its owner calls it.
     pub name: String,
+}
+
+impl List {
+    /// Whether main accounts without a list of their own use it.
+    pub fn is_standard(&self) -> bool {
+        self.owner.is_none() && self.name == STANDARD
+    }
+
+    /// The name that no other list of the installation has: `agency`, or `1900002/agency` for one of an
+    /// account.
+    pub fn full_name(&self) -> String {
+        full_name(self.owner, &self.name)
+    }
+
+    fn read(row: &mut Row, first: usize) -> Result<List> {
+        let owner = row.opt_int(first + 1)?.map(AccountId);
+        let full = row.take_text(first + 2);
+        let name = match owner {
+            None => full,
+            Some(owner) => full.strip_prefix(&format!("{owner}/")).unwrap_or(&full).to_owned(),
+        };
+        Ok(List { id: PriceListId(row.int(first)?), owner, name })
+    }
+}
+
+fn full_name(owner: Option<AccountId>, name: &str) -> String {
+    owner.map_or_else(|| name.to_owned(), |owner| format!("{owner}/{name}"))
 }
 
 /// A row to be stored.
@@ -64,8 +93,8 @@ pub struct Stored {
 /// All lists with all their rows, for the prices of an installation.
 pub async fn all(conn: &mut Conn) -> Result<Vec<(List, Vec<PriceRow>)>> {
     let mut all: BTreeMap<i64, (List, Vec<PriceRow>)> = BTreeMap::new();
-    for mut row in conn.query("select id, name from price_lists order by id", &[]).await? {
-        let list = List { id: PriceListId(row.int(0)?), name: row.take_text(1) };
+    for mut row in conn.query("select id, owner_id, name from price_lists order by id", &[]).await? {
+        let list = List::read(&mut row, 0)?;
         all.insert(list.id.0, (list, Vec::new()));
     }
     let sql = "select price_list_id, id, product, country, network, price, effective_from from price_rows
@@ -79,31 +108,52 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<(List, Vec<PriceRow>)>> {
     Ok(all.into_values().collect())
 }
 
-/// The list of a name.
+/// The list of a [full name](List::full_name).
 pub async fn by_name(conn: &mut Conn, name: &str) -> Result<Option<List>> {
-    let row = conn.one("select id, name from price_lists where name = $1", &[name.into()]).await?;
-    row.map(|mut row| Ok(List { id: PriceListId(row.int(0)?), name: row.take_text(1) })).transpose()
+    let row = conn.one("select id, owner_id, name from price_lists where name = $1", &[name.into()]).await?;
+    row.map(|mut row| List::read(&mut row, 0)).transpose()
+}
+
+/// The list that an account calls so.
+pub async fn of_owner(conn: &mut Conn, owner: AccountId, name: &str) -> Result<Option<List>> {
+    by_name(conn, &full_name(Some(owner), name)).await
+}
+
+/// The lists of an account by their names, each with how many accounts use it that are not closed.
+pub async fn owned(conn: &mut Conn, owner: AccountId) -> Result<Vec<(List, i64)>> {
+    let sql = "select l.id, l.owner_id, l.name,
+            (select count(*) from accounts a where a.price_list_id = l.id and a.state <> 3)
+        from price_lists l where l.owner_id = $1 order by l.name, l.id";
+    let rows = conn.query(sql, &[owner.0.into()]).await?;
+    rows.into_iter().map(|mut row| Ok((List::read(&mut row, 0)?, row.int(3)?))).collect()
 }
 
 /// The list of a number.
 pub async fn by_id(conn: &mut Conn, id: PriceListId) -> Result<Option<List>> {
-    let row = conn.one("select id, name from price_lists where id = $1", &[id.0.into()]).await?;
-    row.map(|mut row| Ok(List { id: PriceListId(row.int(0)?), name: row.take_text(1) })).transpose()
+    let row = conn.one("select id, owner_id, name from price_lists where id = $1", &[id.0.into()]).await?;
+    row.map(|mut row| List::read(&mut row, 0)).transpose()
 }
 
-/// The list of a name, made now if there is none.
+/// The operator's list of a name, made now if there is none.
 pub async fn by_name_or_new(tx: &mut Tx, name: &str, now: Moment) -> Result<List> {
-    if let Some(list) = by_name(tx, name).await? {
+    make(tx, None, name, now).await
+}
+
+/// The list that an account, or the operator, calls so: made now if there is none.
+pub async fn make(tx: &mut Tx, owner: Option<AccountId>, name: &str, now: Moment) -> Result<List> {
+    let name = full_name(owner, name);
+    if let Some(list) = by_name(tx, &name).await? {
         return Ok(list);
     }
     let id = counters::draw(tx, "id", 1).await?;
     tx.execute(
-        "insert into price_lists (id, name, created_at) values ($1, $2, $3) on conflict (name) do nothing",
-        &[id.into(), name.into(), now.0.into()],
+        "insert into price_lists (id, owner_id, name, created_at) values ($1, $2, $3, $4)
+        on conflict (name) do nothing",
+        &[id.into(), owner.map(|owner| owner.0).into(), Value::from(&name), now.0.into()],
     )
     .await?;
     counters::changed(tx).await?;
-    by_name(tx, name).await?.ok_or_else(|| Error::Fault(format!("the price list '{name}' was not made")))
+    by_name(tx, &name).await?.ok_or_else(|| Error::Fault(format!("the price list '{name}' was not made")))
 }
 
 /// Holds all lists, so that prices and who has which change one after the other.
@@ -123,12 +173,10 @@ pub async fn rows(conn: &mut Conn, list: PriceListId) -> Result<Vec<(PriceRow, S
 /// A row and the list it is of.
 pub async fn row(conn: &mut Conn, id: i64) -> Result<Option<(List, PriceRow)>> {
     let sql =
-        "select r.price_list_id, r.id, r.product, r.country, r.network, r.price, r.effective_from, l.name
+        "select r.price_list_id, r.id, r.product, r.country, r.network, r.price, r.effective_from, l.id, l.owner_id,
+            l.name
         from price_rows r join price_lists l on l.id = r.price_list_id where r.id = $1";
-    let read = |mut row: Row| {
-        let list = List { id: PriceListId(row.int(0)?), name: row.take_text(7) };
-        Ok((list, price_row(&mut row)?))
-    };
+    let read = |mut row: Row| Ok((List::read(&mut row, 7)?, price_row(&mut row)?));
     conn.one(sql, &[id.into()]).await?.map(read).transpose()
 }
 

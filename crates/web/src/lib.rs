@@ -73,6 +73,7 @@ mod overview;
 pub mod page;
 pub mod parts;
 mod requests;
+mod prices;
 mod reset;
 pub mod security;
 mod send;
@@ -255,6 +256,8 @@ pages! {
     Post "/a/{id}/subaccounts/{child}/limits/{limit}/remove" Account(ManageSubaccounts) => subaccounts::limits::remove;
     Get  "/a/{id}/subaccounts/{child}/prices"   Account(SeeSubaccounts)  => subaccounts::prices::show;
     Get  "/a/{id}/subaccounts/{child}/members"  Account(SeeSubaccounts)  => subaccounts::people::show;
+    Post "/a/{id}/subaccounts/{child}/prices"   Account(ManagePrices)    => subaccounts::prices::choose;
+    Get  "/a/{id}/subaccounts/{child}/prices/prices.csv" Account(SeeSubaccounts) => subaccounts::prices::export;
     Get  "/a/{id}/subaccounts/{child}/access"   Account(SeeSubaccounts)  => subaccounts::access::show;
 
     // Messages.
@@ -279,6 +282,8 @@ pages! {
     Post "/a/{id}/limits"                   Account(ManageSettings)  => limits::add;
     Post "/a/{id}/limits/{limit}/remove"    Account(ManageSettings)  => limits::take_away;
 
+    Get  "/a/{id}/prices"                   Account(SeePrices)       => prices::show;
+    Get  "/a/{id}/prices/prices.csv"        Account(SeePrices)       => prices::export;
     // Developers.
     Get  "/a/{id}/keys"                     Account(SeeKeys)         => keys::show;
     Get  "/a/{id}/keys/new"                 Account(ManageKeys)      => keys::show_new;
@@ -372,6 +377,7 @@ mod tests {
             ("its limits", drawn(subaccounts::limits::sample())),
             ("its prices", drawn(subaccounts::prices::sample())),
             ("its members", drawn(subaccounts::people::sample())),
+            ("own prices", drawn(prices::sample())),
             ("its access", drawn(subaccounts::access::sample())),
             ("closing it", drawn(subaccounts::close::sample())),
             ("several at once", drawn(subaccounts::chosen::sample())),

@@ -98,7 +98,12 @@ impl Asked {
         Actor { above: (self.key.account != account.id).then_some(self.key.account), ..self.actor.clone() }
     }
 
-    /// The same, but below the one that is acted in.
+    /// Who acts, as it is written down in accounts below the one that is acted in.
+    pub fn actor_below(&self) -> Actor {
+        Actor { above: Some(self.key.account), ..self.actor.clone() }
+    }
+
+    /// As [`Asked::target`], but below the one that is acted in.
     ///
     /// # Errors
     /// As [`Asked::target`]; and that it is the same account, since that is for others to do.

@@ -38,7 +38,8 @@ pub struct Closing {
 /// The most characters of a reason.
 const REASON_MAX: usize = 255;
 
-fn short(reason: &str) -> Result<(), Problem> {
+/// A reason that is not too long.
+pub fn short(reason: &str) -> Result<(), Problem> {
     match reason.chars().count() {
         0..=REASON_MAX => Ok(()),
         length => {
@@ -119,7 +120,8 @@ async fn set_active(asked: &Asked, account: &domain::account::Account) -> Result
     Ok(Json(Account::now(asked, account.id).await?))
 }
 
-fn not_changed(error: StateError) -> Problem {
+/// Why the state of an account is not changed.
+pub fn not_changed(error: StateError) -> Problem {
     match error {
         StateError::Storage(error) => error.into(),
         StateError::NotFound(id) => Problem::not_found(format!("account {id}")),

@@ -13,6 +13,7 @@ mod balance;
 mod cursor;
 mod docs;
 mod gate;
+mod imports;
 mod invitations;
 mod keys;
 mod lifecycle;
@@ -22,9 +23,11 @@ mod members;
 mod messages;
 mod once;
 mod openapi;
+mod price_lists;
 mod prices;
 mod problem;
 mod settings;
+mod several;
 mod statement;
 mod statistics;
 mod transfers;
@@ -61,10 +64,15 @@ pub(crate) fn routes() -> (Router<Api>, Vec<Row>, OpenApi) {
         .on(routes!(lifecycle::close), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[HasChildren, MessagesUnderWay, BalanceNotSettled, AccountClosed])
         .on(routes!(lifecycle::preview), right(Scope::AccountsRead, Action::SeeSubaccounts), &[AccountClosed])
         .on(routes!(lifecycle::reopen), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[StateLockedByPlatform, WrongState, AccountClosed])
+        .on(routes!(several::suspend), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[])
+        .on(routes!(several::activate), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[])
+        .on(routes!(imports::check), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[SubaccountLimitReached])
+        .on(routes!(imports::import), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[SubaccountLimitReached])
         .on(routes!(balance::read), right(Scope::CreditsRead, Action::SeeBalance), &[])
         .on(routes!(statement::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(transfers::list), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(transfers::create), right(Scope::CreditsWrite, Action::MoveCredits), &[InsufficientFunds, TransferNotAllowed, AccountClosed])
+        .on(routes!(several::transfer), right(Scope::CreditsWrite, Action::MoveCredits), &[])
         .on(routes!(transfers::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(automatic::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(automatic::set), right(Scope::CreditsWrite, Action::MoveCredits), &[TransferNotAllowed, AccountClosed])
@@ -75,6 +83,10 @@ pub(crate) fn routes() -> (Router<Api>, Vec<Row>, OpenApi) {
         .on(routes!(limits::remove), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[AccountClosed])
         .on(routes!(prices::read), right(Scope::PricesRead, Action::SeePrices), &[])
         .on(routes!(prices::read_below), right(Scope::PricesRead, Action::SeePrices), &[])
+        .on(routes!(price_lists::list), right(Scope::PricesRead, Action::SeePrices), &[])
+        .on(routes!(price_lists::read), right(Scope::PricesRead, Action::SeePrices), &[])
+        .on(routes!(price_lists::set), right(Scope::PricesWrite, Action::ManagePrices), &[BelowCost, AccountClosed])
+        .on(routes!(price_lists::remove), right(Scope::PricesWrite, Action::ManagePrices), &[BelowCost, AccountClosed])
         .on(routes!(members::list), right(Scope::MembersRead, Action::SeeMembers), &[])
         .on(routes!(members::read), right(Scope::MembersRead, Action::SeeMembers), &[])
         .on(routes!(members::change), right(Scope::MembersWrite, Action::ManageMembers), &[WrongState, AccountClosed])

@@ -28,6 +28,14 @@ pub const HEADER: &str = "Idempotency-Key";
 const NAME_MAX: usize = 200;
 /// The most octets of an answer that is kept.
 const ANSWER_MAX: usize = 1 << 20;
+/// What the books themselves do once, by the same name.
+const EXACT: [&str; 5] = [
+    super::transfers::PATH,
+    super::several::TRANSFERS,
+    super::several::SUSPEND,
+    super::several::ACTIVATE,
+    super::imports::PATH,
+];
 /// Says that an answer is one that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -83,7 +91,7 @@ async fn once(asked: &Asked, name: String, request: Request, next: Next) -> Resu
     let octets = to_bytes(body, usize::MAX).await.map_err(|_| Problem::fault())?;
     let once = Once { key: asked.key.id, name, content: content(asked, &octets) };
     let seal = Seal::new(&secret, &once.name);
-    let is_exact = asked.row.path == super::transfers::PATH;
+    let is_exact = EXACT.contains(&asked.row.path.as_str());
     match once.begin(gateway).await? {
         Begun::Do => {}
         // The books themselves know this one, so it may be asked for again.

@@ -2,15 +2,16 @@
 
 use axum::Json;
 use domain::account::Account;
-use domain::phone_number::{Country, networks_of};
-use domain::product::Product;
-use gateway::Base;
+use domain::credits::Credits;
+use domain::moment::Moment;
+use domain::phone_number::Country;
+use gateway::prices::{self, Line, Wanted};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::asked::Asked;
 use super::problem::Problem;
-use super::values::{Amount, Asking, Named};
+use super::values::{Amount, Asking, Named, Time};
 
 /// What an account pays now.
 #[derive(Serialize, ToSchema)]
@@ -36,6 +37,8 @@ pub struct CountryPrice {
     name: &'static str,
     /// The price of a segment; null where only the networks below have one.
     price: Option<Amount>,
+    /// What it will be, as far as that is known.
+    coming: Vec<ComingPrice>,
     /// The networks that cost something else.
     networks: Vec<NetworkPrice>,
 }
@@ -46,11 +49,28 @@ pub struct NetworkPrice {
     /// Its mobile country and network code (ITU E.212).
     #[schema(example = "26203")]
     network: String,
-    /// Its name.
+    /// Its name; empty where it is not known.
     #[schema(example = "O2")]
     name: &'static str,
     /// The price of a segment.
     price: Amount,
+    /// What it will be, as far as that is known.
+    coming: Vec<ComingPrice>,
+}
+
+/// A price that will count.
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ComingPrice {
+    /// From when on.
+    effective_from: Time,
+    /// The price of a segment then.
+    price: Amount,
+}
+
+fn coming(prices: &[(Moment, Credits)]) -> Vec<ComingPrice> {
+    let coming =
+        |(at, price): &(Moment, Credits)| ComingPrice { effective_from: Time(*at), price: Amount(*price) };
+    prices.iter().map(coming).collect()
 }
 
 /// Which prices.
@@ -65,7 +85,8 @@ pub struct Which {
 
 /// Read prices
 ///
-/// What a segment costs the account that is acted in, by country and network, now.
+/// What a segment costs the account that is acted in, by country and network, now and as far as it is
+/// known to change.
 #[utoipa::path(
     get,
     path = "/v1/prices",
@@ -100,38 +121,42 @@ pub async fn read_below(
 }
 
 async fn prices(asked: &Asked, account: &Account, which: Which) -> Result<Prices, Problem> {
-    let wanted: Vec<Country> = match which.country {
-        None => Country::all().collect(),
-        Some(letters) => {
-            let reason = || format!("'{letters}' is no country; write its two letters, such as DE");
-            vec![Country::parse(&letters).ok_or_else(|| Problem::field("country", reason()))?]
+    let country = which.country.map(|letters| {
+        let reason = || format!("'{letters}' is no country; write its two letters, such as DE");
+        Country::parse(&letters).ok_or_else(|| Problem::field("country", reason()))
+    });
+    let wanted = Wanted { country: country.transpose()?, every_country: true, ..Wanted::default() };
+    let paid = prices::paid(asked.gateway(), &asked.account, account, &wanted).await?;
+    let mut countries: Vec<CountryPrice> = Vec::new();
+    for line in &paid.lines {
+        // The rest of the world is every country that has no price of its own.
+        let Some(country) = line.country else { continue };
+        // The whole country comes before its networks.
+        if countries.last().is_none_or(|last| last.country != country.as_str()) {
+            countries.push(CountryPrice {
+                country: country.as_str().to_owned(),
+                name: country.name(),
+                price: None,
+                coming: Vec::new(),
+                networks: Vec::new(),
+            });
         }
-    };
-    let gateway = asked.gateway();
-    let prices = gateway.prices().await?;
-    let path = gateway.path(account).await?;
-    let now = gateway.clock.now();
-    let price = |country, network: &str| {
-        let levels = Base::levels(&prices, &path, Product::Sms, Some(country), network, now)?;
-        levels.last().map(|(_, price)| Amount(price.amount))
-    };
-    let of_country = |country: Country| {
-        let whole = price(country, "");
-        let networks: Vec<NetworkPrice> = networks_of(country)
-            .into_iter()
-            .filter_map(|network| {
-                let own = price(country, &network.mccmnc()).filter(|own| Some(*own) != whole)?;
-                Some(NetworkPrice { network: network.mccmnc(), name: network.name, price: own })
-            })
-            .collect();
-        (whole.is_some() || !networks.is_empty()).then(|| CountryPrice {
-            country: country.as_str().to_owned(),
-            name: country.name(),
-            price: whole,
-            networks,
-        })
-    };
-    let mut countries: Vec<CountryPrice> = wanted.into_iter().filter_map(of_country).collect();
+        if let Some(of) = countries.last_mut() {
+            of.add(line);
+        }
+    }
     countries.sort_by(|a, b| a.country.cmp(&b.country));
     Ok(Prices { currency: asked.currency(), unit: "segment", countries })
+}
+
+impl CountryPrice {
+    fn add(&mut self, line: &Line) {
+        let (price, coming) = (Amount(line.price), coming(&line.coming));
+        if line.network.is_empty() {
+            (self.price, self.coming) = (Some(price), coming);
+        } else if self.price != Some(price) || self.coming != coming {
+            let (network, name) = (line.network.clone(), line.network_name());
+            self.networks.push(NetworkPrice { network, name, price, coming });
+        }
+    }
 }

@@ -102,6 +102,9 @@ kinds! {
     MessagesUnderWay 409 "messages_under_way" "Messages are under way";
     /// The account holds credit of its own, which goes back to whoever paid it, or owes something.
     BalanceNotSettled 409 "balance_not_settled" "The balance is not settled";
+    /// An account would sell for less than the account above it pays. `account`, `price` and `cost` say
+    /// which and by how much. Raise the price, or allow it with `allow_below_cost`.
+    BelowCost 409 "below_cost" "It would sell below cost";
     /// The `Idempotency-Key` was used with this API key before, for something else. Use a new one for
     /// every new request.
     IdempotencyConflict 409 "idempotency_conflict" "The idempotency key was used for something else";

@@ -193,7 +193,8 @@ fn of_field(problem: Problem, name: &str) -> Problem {
     }
 }
 
-fn refused(error: TransferError) -> Problem {
+/// Why credit did not move.
+pub fn refused(error: TransferError) -> Problem {
     match error {
         TransferError::Storage(error) => error.into(),
         TransferError::NotPositive(_) | TransferError::TooLarge(_) => Problem::field("amount", error),

@@ -126,6 +126,14 @@ impl House {
         wallet.checked_add(promo).unwrap()
     }
 
+    /// The books are in order.
+    pub async fn sound(&self) {
+        let mut snapshot = self.gateway.db.snapshot().await.unwrap();
+        let report = storage::check::check(&mut snapshot).await.unwrap();
+        snapshot.end().await.unwrap();
+        assert!(report.ok, "{:#?}", report.broken);
+    }
+
     /// How many messages are stored.
     pub async fn messages(&self) -> i64 {
         self.gateway.db.read().await.unwrap().number("select count(*) from messages", &[]).await.unwrap()

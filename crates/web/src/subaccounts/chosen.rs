@@ -13,7 +13,7 @@ use domain::credits::Credits;
 use domain::id::AccountId;
 use gateway::accounts::StateError;
 use gateway::credits::{Done, TransferError};
-use gateway::several::{self, MANY_MAX, ManyError, TransferMany};
+use gateway::several::{self, Become, MANY_MAX, ManyError, TransferMany};
 use gateway::works::{self, Beginning, Doing, Kind, Part};
 
 use super::below::state_badge;
@@ -316,7 +316,7 @@ async fn stop_them(
         doing.tell(Part { place: places.get(&id).copied().unwrap_or(0), account: Some(id), state, words });
     };
     let (base, above) = (&console.gateway, Some(place.account.id));
-    let done = several::suspend_many(base, above, &ids, &reason, Some(&once), &actor(&place), told).await;
+    let done = several::change_many(base, above, &ids, Become::Suspended(&reason), Some(&once), &actor(&place), told).await;
     doing.end(done.err().map(|error| broke_off(&error))).await;
 }
 

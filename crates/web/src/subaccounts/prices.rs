@@ -1,48 +1,49 @@
-//! What one account below pays, by which list, and what is earned on it above.
+//! What one account below pays, by which list, what is earned on it above, and by which prices it is to
+//! pay from now on.
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use domain::account::AccountState;
 use domain::id::PriceListId;
+use domain::markup::Markup;
+use domain::moment::Moment;
 use domain::permission::Action;
-use domain::price::{Destination, PriceList};
-use domain::product::Product;
-use gateway::{Base, Prices as Lists};
+use gateway::clock::{number_of, start_of_day};
+use gateway::prices::{self as lists, AssignError, Choice, List, NewMarkup, Source};
+use jiff::civil::Date;
 
 use super::below::{Below, Head};
-use crate::Console;
+use super::create::capital_sentence;
 use crate::door::Place;
 use crate::error::Stop;
-use crate::form::{Asked, Field};
+use crate::form::{Asked, Field, Summary, Typed};
 use crate::page::{self, Shell};
-use crate::parts::Empty;
+use crate::prices::{Table, file, wanted};
+use crate::{Console, flash};
 
-/// Rows that are shown at the most; a search finds the others.
-const ROWS_MAX: usize = 250;
+/// The most characters of a list's name in a form.
+const NAME_MAX: usize = 200;
 
 #[derive(Template)]
 #[template(path = "a/subaccounts/prices.html")]
 struct Prices {
     shell: Shell,
     head: Head,
-    list: String,
-    own: String,
-    search: Field,
-    /// Whose price stands beside it: the account of the page.
-    above: Option<String>,
-    rows: Vec<Row>,
-    more: String,
-    empty: Option<Empty>,
+    source: String,
+    form: Option<Form>,
+    table: Table,
 }
 
-struct Row {
-    country: String,
-    network: String,
-    price: String,
-    cost: String,
-    margin: String,
-    share: String,
-    is_loss: bool,
+/// By which prices it is to pay.
+struct Form {
+    summary: Summary,
+    own: String,
+    is_open: bool,
+    which: Field,
+    list: Option<Field>,
+    markup: Vec<Field>,
+    below_cost: Option<Field>,
 }
 
 /// `GET /a/{id}/subaccounts/{child}/prices`.
@@ -53,114 +54,215 @@ pub async fn show(
     asked: Asked,
 ) -> Result<Response, Stop> {
     below.must(Action::SeePrices)?;
-    let gateway = &console.gateway;
-    let lists = gateway.prices().await?;
-    let own = below.path.iter().rev().find_map(|account| Some((account.id, account.price_list?)));
-    let list = match own {
-        Some((owner, id)) if owner == below.account.id => {
-            let name = storage::prices::by_id(&mut *gateway.db.read().await?, id).await?;
-            format!("Its own price list, {}.", name.map_or_else(|| id.0.to_string(), |list| list.name))
-        }
-        // What an account above the page has is its own affair: only that it counts is told.
-        Some((owner, _)) => {
-            let name = below.path.iter().find(|account| account.id == owner).map_or("", |a| a.name());
-            format!("The price list of {name}, because it has none of its own.")
-        }
-        None => {
-            "The standard price list, because neither it nor an account above has one of its own.".to_owned()
-        }
-    };
-    let search: String = asked.text("q").chars().take(60).collect();
-    let sees_margin = place.may(Action::SeePrices);
-    let mut rows = rows(&console, &place, &below, &lists, own.map(|(_, id)| id), sees_margin);
-    let folded = search.to_lowercase();
-    rows.retain(|row| {
-        folded.is_empty() || row.country.to_lowercase().contains(&folded) || row.network.contains(&folded)
-    });
-    let more = match rows.len() {
-        count if count > ROWS_MAX => {
-            format!("The first {ROWS_MAX} of {count}. Search for a country to see the others.")
-        }
-        _ => String::new(),
-    };
-    rows.truncate(ROWS_MAX);
-    let empty = rows.is_empty().then(|| match search.is_empty() {
-        true => Empty::new(
-            "price",
-            "No prices",
-            "Without a price nothing can be sent. The operator of this installation takes price lists in.",
-        ),
-        false => Empty::new("search", "No country fits", "Search by the English name of a country.")
-            .next("Show all", below.href("prices")),
-    });
-    page::draw(&Prices {
-        shell: below.shell("Prices"),
-        head: below.head("prices"),
-        list,
-        own: below.href("prices"),
-        search: asked.field("q", "Country").of_type("search").example("Germany"),
-        above: sees_margin.then(|| place.account.name().to_owned()),
-        rows,
-        more,
-        empty,
-    })
+    page::draw(&drawn(&console, &place, &below, &asked, None).await?)
 }
 
-fn rows(
+async fn drawn(
     console: &Console,
     place: &Place,
     below: &Below,
-    lists: &Lists,
-    list: Option<PriceListId>,
-    sees_margin: bool,
-) -> Vec<Row> {
-    let (now, format) = (console.gateway.clock.now(), place.format());
-    let list: &PriceList = list.and_then(|id| lists.lists.get(&id)).unwrap_or(&lists.standard);
-    let row = |to: &Destination| {
-        let levels = Base::levels(lists, &below.path, Product::Sms, to.country, &to.network, now)?;
-        let price = levels.last()?.1.amount;
-        let cost = levels.iter().find(|(id, _)| *id == place.account.id).map(|(_, price)| price.amount);
-        let cost = cost.filter(|_| sees_margin);
-        let margin = cost.and_then(|cost| price.checked_sub(cost));
-        Some(Row {
-            country: to
-                .country
-                .map_or_else(|| "Rest of the world".to_owned(), |country| country.name().to_owned()),
-            network: to.network.clone(),
-            price: format.exact(price),
-            cost: cost.map(|cost| format.exact(cost)).unwrap_or_default(),
-            margin: margin.map(|margin| format.change(margin)).unwrap_or_default(),
-            share: margin.map(|margin| format.percent(margin.0, price.0)).unwrap_or_default(),
-            is_loss: margin.is_some_and(|margin| margin.0 < 0),
-        })
-    };
-    let of_sms = list.destinations().into_iter().filter(|to| to.product == Product::Sms);
-    let mut rows: Vec<Row> = of_sms.filter_map(row).collect();
-    rows.sort_by(|a, b| (&a.country, &a.network).cmp(&(&b.country, &b.network)));
-    rows
+    asked: &Typed,
+    typed: Option<&Typed>,
+) -> Result<Prices, Stop> {
+    let gateway = &console.gateway;
+    let paid = lists::paid(gateway, &place.account, &below.account, &wanted(asked)).await?;
+    let above = place.may(Action::SeePrices).then(|| place.account.name().to_owned());
+    let own_lists = lists::of_account(gateway, place.account.id).await?;
+    let may = place.may(Action::ManagePrices) && below.may(Action::ManagePrices);
+    let may = may && below.account.state != AccountState::Closed;
+    Ok(Prices {
+        shell: below.shell("Prices"),
+        head: below.head("prices"),
+        source: source(place, below, &paid.source),
+        form: may.then(|| match typed {
+            Some(typed) => Form::of(place, below, typed, &own_lists, true),
+            None => Form::of(place, below, &as_it_is(place, below, &paid.source), &own_lists, false),
+        }),
+        table: Table::of(&paid, asked, below.href("prices"), "It pays", above, place.format()),
+    })
+}
+
+/// By which list it pays, in words.
+fn source(place: &Place, below: &Below, source: &Source) -> String {
+    let name = below.account.name();
+    match source {
+        Source::Own(list) if list.owner == Some(place.account.id) => {
+            format!("{name} pays by your price list “{}”.", list.name)
+        }
+        Source::Own(list) if list.owner.is_none() => {
+            format!("{name} pays by a price list that the operator has given it, “{}”.", list.name)
+        }
+        Source::Own(_) => format!("{name} pays by a price list of its own, set from above."),
+        Source::Of(id) => {
+            let owner = below.path.iter().find(|account| account.id == *id).map_or("", |a| a.name());
+            format!("{name} has no price list of its own: it pays what {owner} pays.")
+        }
+        Source::SameAsAsker | Source::Untold => {
+            format!("{name} has no price list of its own: it pays what {} pays.", place.account.name())
+        }
+    }
+}
+
+/// The form as the books have it.
+fn as_it_is(place: &Place, below: &Below, source: &Source) -> Typed {
+    let mut typed = Typed::of([("which", "inherit"), ("name", below.account.name())]);
+    if let Source::Own(list) = source {
+        typed.set("which", "");
+        if list.owner == Some(place.account.id) {
+            typed.set("which", "list");
+            typed.set("list", &list.id.0.to_string());
+            typed.set("name", &list.name);
+        }
+    }
+    typed
+}
+
+impl Form {
+    fn of(place: &Place, below: &Below, typed: &Typed, own: &[(List, i64)], is_open: bool) -> Form {
+        let above = below.path.iter().rev().nth(1).map_or("", |account| account.name());
+        let mut ways =
+            vec![("inherit", "No list of its own", format!("It pays what {above} pays, now and later."))];
+        if !own.is_empty() {
+            ways.push(("list", "One of your price lists", "Several accounts may share one.".to_owned()));
+        }
+        ways.push((
+            "markup",
+            "What you pay, with a markup",
+            "Worked out now from your prices, those known to come included. When yours change, set it again."
+                .to_owned(),
+        ));
+        let used = |count: &i64| match count {
+            0 => "used by nobody".to_owned(),
+            count => format!("used by {}", place.format().many(*count, "account", "accounts")),
+        };
+        let options = own
+            .iter()
+            .map(|(list, count)| (list.id.0.to_string(), format!("{}, {}", list.name, used(count))));
+        let loss = typed.error("below_cost").is_some() || typed.ticked("below_cost");
+        Form {
+            summary: typed.summary(),
+            own: below.href("prices"),
+            is_open,
+            which: typed.cards("which", "Which prices does it pay?", ways).required(),
+            list: (!own.is_empty()).then(|| typed.choice("list", "Price list", options)),
+            markup: vec![
+                typed.field("percent", "Markup").keys("decimal").after("%").length_max(10).example("20"),
+                typed
+                    .field("name", "Name of the list")
+                    .length_max(NAME_MAX)
+                    .hint("Only you see it. A new name makes a new list."),
+                typed
+                    .field("from", "From")
+                    .of_type("date")
+                    .hint("Empty is now. Until then it pays what it does."),
+            ],
+            below_cost: loss.then(|| {
+                typed.tick("below_cost", "Sell below cost: the difference is taken from the account above it")
+            }),
+        }
+    }
+}
+
+/// `POST /a/{id}/subaccounts/{child}/prices`: sets by which prices it pays.
+pub async fn choose(
+    State(console): State<Console>,
+    place: Place,
+    below: Below,
+    mut typed: Typed,
+) -> Result<Response, Stop> {
+    below.must(Action::ManagePrices)?;
+    if let Some(choice) = read(&mut typed, &place) {
+        let (gateway, allow) = (&console.gateway, typed.ticked("below_cost"));
+        let (above, actor) = (&place.account, below.actor());
+        match lists::choose(gateway, above, below.account.id, &choice, allow, &actor).await {
+            Ok(()) => {
+                let words = format!("The prices of {} are set.", below.account.name());
+                return Ok(flash::done(&below.href("prices"), &words));
+            }
+            Err(error) => refused(&mut typed, &choice, error)?,
+        }
+    }
+    page::draw_again(&drawn(&console, &place, &below, &Typed::default(), Some(&typed)).await?)
+}
+
+fn read(typed: &mut Typed, place: &Place) -> Option<Choice> {
+    match typed.text("which") {
+        "inherit" => Some(Choice::Inherit),
+        "list" => typed
+            .read("list", |id| id.parse().map(PriceListId).map_err(|_| "Choose one of your price lists."))
+            .map(Choice::List),
+        "markup" => {
+            let markup = typed.read("percent", |text| {
+                text.parse::<Markup>().map_err(|error| capital_sentence(&error.to_string()))
+            });
+            let name = typed.words("name", "what the list is called", NAME_MAX);
+            let zone = &place.format().time_zone;
+            let from = typed.read_if_given("from", |text| {
+                let date: Option<Date> = text.parse().ok();
+                let begin: Option<Moment> = date.and_then(|date| start_of_day(number_of(date), zone));
+                match begin {
+                    Some(at) if at > place.format().now => Ok(at),
+                    Some(_) => Err("This day has begun already. Choose a later one, or none for now."),
+                    None => Err("This is not a date. Write it as 2026-12-31, or leave it empty."),
+                }
+            });
+            Some(Choice::Markup(NewMarkup { name: name?, markup: markup?, from: from? }))
+        }
+        _ => {
+            typed.wrong("which", "Choose which prices it pays.");
+            None
+        }
+    }
+}
+
+/// Puts a refusal to the field it is about.
+fn refused(typed: &mut Typed, choice: &Choice, error: AssignError) -> Result<(), Stop> {
+    let words = capital_sentence(&error.to_string());
+    match (error, choice) {
+        (AssignError::Storage(error), _) => return Err(error.into()),
+        (AssignError::NotFound(_) | AssignError::Closed(_), _) => typed.wrong_in_all(words),
+        (AssignError::BelowCost(_), _) => typed.wrong("below_cost", words),
+        (AssignError::NotYours(_) | AssignError::NoList(_), _) => typed.wrong("list", words),
+        (AssignError::Name(_) | AssignError::NameTaken(_) | AssignError::TooMany, _) => {
+            typed.wrong("name", words)
+        }
+        (AssignError::NoPrices(_) | AssignError::Fixed, Choice::Markup(_)) => typed.wrong("percent", words),
+        (AssignError::NoPrices(_) | AssignError::Fixed, _) => typed.wrong_in_all(words),
+    }
+    Ok(())
+}
+
+/// `GET /a/{id}/subaccounts/{child}/prices/prices.csv`: the same as a file, with what the account of the
+/// page pays.
+pub async fn export(
+    State(console): State<Console>,
+    place: Place,
+    below: Below,
+    asked: Asked,
+) -> Result<Response, Stop> {
+    below.must(Action::SeePrices)?;
+    let paid = lists::paid(&console.gateway, &place.account, &below.account, &wanted(&asked)).await?;
+    Ok(file(&paid, below.account.id, place.may(Action::SeePrices), place.format()))
 }
 
 #[cfg(test)]
 pub(crate) fn sample() -> impl Template {
-    let row = |is_loss| Row {
-        country: "Germany".into(),
-        network: "26201".into(),
-        price: "€0.075".into(),
-        cost: "€0.07".into(),
-        margin: "+€0.005".into(),
-        share: "6.7%".into(),
-        is_loss,
-    };
-    let asked = crate::form::Typed::of([("q", "<b>")]);
+    let mut typed = Typed::of([("which", "markup"), ("name", "<agency>"), ("percent", "<b>")]);
+    typed.wrong("percent", "'<b>' is not a percentage");
+    typed.wrong("below_cost", "<i>");
     Prices {
         shell: Shell::sample("Prices"),
         head: Head::sample("prices"),
-        list: "Its own price list, <agency>.".into(),
-        own: "/a/1/subaccounts/2/prices".into(),
-        search: asked.field("q", "Country"),
-        above: Some("<Nordlicht>".into()),
-        rows: vec![row(false), row(true)],
-        more: "The first 250 of 900.".into(),
-        empty: None,
+        source: "It pays by your price list “<agency>”.".into(),
+        form: Some(Form {
+            summary: typed.summary(),
+            own: "/a/1/subaccounts/2/prices".into(),
+            is_open: true,
+            which: typed.cards("which", "Which?", [("markup", "Markup", "<b>K")]),
+            list: Some(typed.choice("list", "List", [("1", "<agency>")])),
+            markup: vec![typed.field("percent", "Markup"), typed.field("name", "Name")],
+            below_cost: Some(typed.tick("below_cost", "Sell below cost")),
+        }),
+        table: Table::sample(),
     }
 }

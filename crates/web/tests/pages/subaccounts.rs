@@ -248,3 +248,67 @@ async fn limits_are_set_from_above_seen_from_below_and_taken_away() {
     auditor.get(&own).await.shows(&["Messages an hour"], &["Set a limit", "Take away"]);
     assert_eq!(auditor.post(&own, &[("kind", "messages_per_hour"), ("most", "1")]).await.status, 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_are_set_from_above_by_a_markup_by_a_list_or_not_at_all() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let path = format!("/a/{}/subaccounts/{}/prices", house.main.id, house.branch.id);
+    owner.get(&path).await.shows(&["it pays what Nordlicht pays", "Change its prices", "€0.10"], &["CANARY"]);
+    let form =
+        |percent, from| [("which", "markup"), ("percent", percent), ("name", "Agencies"), ("from", from)];
+    for (percent, from, why) in [
+        ("much", "", "not a percentage"),
+        ("2000", "", "use -100 to 1000"),
+        ("10", "2020-01-01", "has begun already"),
+        ("-10", "", "would sell sms to DE for 0.09"),
+    ] {
+        let refused = owner.post(&path, &form(percent, from)).await;
+        assert!(refused.status == 422 && refused.has(why), "{why}: {}", refused.body);
+    }
+    assert_eq!(owner.post(&path, &form("20", "")).await.status, 303);
+    owner.get(&path).await.shows(&["pays by your price list “Agencies”", "€0.12", "+€0.02"], &[]);
+    assert_eq!(owner.post(&path, &form("30", "2026-02-01")).await.status, 303);
+    owner.get(&path).await.shows(&["€0.12", "€0.13", "from", "2026-02-01"], &[]);
+    // The same list for another account.
+    let team = format!("/a/{}/subaccounts/{}/prices", house.main.id, house.team.id);
+    let page = owner.get(&team).await;
+    page.shows(&["it pays what Filiale Köln pays", "Agencies, used by 1\u{a0}account"], &[]);
+    let (_, rest) = page.body.split_once("<option value=\"").unwrap();
+    let list = rest.split('"').next().unwrap().to_owned();
+    assert_eq!(owner.post(&team, &[("which", "list"), ("list", &list)]).await.status, 303);
+    let stranger = house.person(house.foreign.id, Role::Owner).await;
+    let theirs = format!("/a/{}/subaccounts/{}/prices", house.foreign.id, house.branch.id);
+    assert_eq!(stranger.post(&theirs, &[("which", "list"), ("list", &list)]).await.status, 404);
+    // Who only reads sees no form, and sets nothing.
+    let auditor = house.person_who(house.main.id, Role::Auditor, true).await;
+    auditor.get(&path).await.shows(&["Agencies"], &["Change its prices"]);
+    assert_eq!(auditor.post(&path, &[("which", "inherit")]).await.status, 403);
+    assert_eq!(owner.post(&path, &[("which", "inherit")]).await.status, 303);
+    owner.get(&path).await.shows(&["it pays what Nordlicht pays"], &["from"]);
+    let csv = owner.get(format!("{team}/prices.csv")).await;
+    assert!(
+        csv.has("effective_from,price,cost\r\n") && csv.has("DE,Germany,,,,0.12,0.10\r\n"),
+        "{}",
+        csv.body
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_reads_what_it_pays_and_not_what_is_paid_above() {
+    let house = House::new().await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let set = format!("/a/{}/subaccounts/{}/prices", house.main.id, house.branch.id);
+    let form = [("which", "markup"), ("percent", "25"), ("name", "CANARY-LIST")];
+    assert_eq!(owner.post(&set, &form).await.status, 303);
+    let below = house.person(house.branch.id, Role::Finance).await;
+    let path = format!("/a/{}/prices", house.branch.id);
+    below.get(&path).await.shows(&["You pay", "€0.125", "Germany", "France"], &["CANARY", "€0.10", "Margin"]);
+    below.get(format!("{path}?q=fra")).await.shows(&["France", "€0.25"], &["Germany</th>"]);
+    below.get(format!("{path}?q=Atlantis")).await.shows(&["No country fits"], &["Germany</th>"]);
+    let csv = below.get(format!("{path}/prices.csv?q=germany")).await;
+    assert_eq!(csv.status, 200);
+    assert!(csv.has("DE,Germany,,,,0.125\r\n") && !csv.has("France") && !csv.has("0.10"), "{}", csv.body);
+    let analyst = house.person(house.branch.id, Role::Analyst).await;
+    assert_eq!(analyst.get(&path).await.status, 403);
+}

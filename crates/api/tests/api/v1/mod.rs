@@ -10,6 +10,8 @@ mod messages;
 mod once;
 mod people;
 mod permissions;
+mod price_lists;
+mod several;
 
 use serde_json::{Value, json};
 
