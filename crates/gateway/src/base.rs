@@ -18,6 +18,7 @@ use storage::{Db, Result};
 use crate::changes::Lookers;
 use crate::clock::Clock;
 use crate::limits::Held;
+use crate::looks::Looks;
 use crate::overview::Below;
 use crate::people::{self, PeopleRules};
 
@@ -73,6 +74,8 @@ struct Memory {
     lookers: Lookers,
     /// What is striking below an account, and since when that is known.
     below: quick_cache::sync::Cache<AccountId, (Moment, Below)>,
+    /// Who has looked into which account from above, as it was written down.
+    looks: Looks,
 }
 
 /// How many accounts and keys are remembered.
@@ -95,6 +98,11 @@ impl Base {
         self.memory.below.insert(account, (self.clock.now(), below));
     }
 
+    /// Who has looked into which account from above.
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.memory.looks
+    }
+
     /// The same base for a task that writes much: see [`Db::apart`].
     pub(crate) fn apart(&self) -> Result<Base> {
         Ok(Base { db: self.db.apart()?, ..self.clone() })
@@ -113,6 +121,7 @@ impl Base {
             people: people::Held::new(REMEMBERED_MAX),
             lookers: Lookers::default(),
             below: quick_cache::sync::Cache::new(BELOW_MAX),
+            looks: Looks::default(),
         };
         let base = Base { db, clock, rules: Arc::new(rules), memory: Arc::new(memory) };
         base.refresh().await?;

@@ -1,9 +1,14 @@
 //! The journal: looking for messages of an account or of all below it, one message with its way and its
 //! price, and all of what was found as a file of any length.
+//!
+//! Whoever stands above reads the messages of accounts that are open to them here, and each look is in
+//! the log of the account it was into: see [`crate::looks`]. Accounts that mail their owner or want to be
+//! asked are left out, and read by a visit.
 
 use std::sync::Arc;
 
-use domain::account::Account;
+use domain::account::{Account, AccountState};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::delivery_report::ReportState;
 use domain::id::{AccountId, MessageId};
@@ -14,19 +19,23 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use storage::journal::{self, Whose};
 pub use storage::journal::{Cursor, Found, Part, Recipient, Search, Sent, Story};
-use storage::{Result, prices};
+use storage::{Conn, Result, prices};
 
 use crate::base::Base;
+use crate::looks;
 use crate::scope::{Of, Scope};
 use crate::sheet::{harmless, line};
+use crate::visits::{self, Way};
 
 /// Messages of a page at the most.
 pub const LIMIT_MAX: i64 = 500;
+/// More accounts than this that are left out are not counted.
+pub const LEFT_OUT_MAX: i64 = 100;
 /// Messages an export reads at once.
 const EXPORT_PAGE: i64 = 2_000;
 
 /// The messages of an account, or of those below it, that fit, newest first. Nothing when the scope names
-/// an account that is not below it.
+/// an account that is not below it. That `actor` has looked into accounts below is written down first.
 pub async fn page(
     base: &Base,
     account: &Account,
@@ -34,14 +43,38 @@ pub async fn page(
     search: &Search,
     after: Option<Cursor>,
     limit: i64,
+    actor: &Actor,
 ) -> Result<Option<Found>> {
-    let Some(whose) = whose(scope.of(base, account).await?) else { return Ok(None) };
+    let Some(whose) = whose(scope.of(base, account).await?, account) else { return Ok(None) };
     let mut conn = base.db.read().await?;
-    journal::search(&mut conn, &whose, search, after, limit.clamp(1, LIMIT_MAX)).await.map(Some)
+    let found = journal::search(&mut conn, &whose, search, after, limit.clamp(1, LIMIT_MAX)).await?;
+    drop(conn);
+    looks::note(base, account, found.messages.iter().map(|sent| sent.account), actor).await?;
+    Ok(Some(found))
 }
 
-fn whose(scope: Option<Of>) -> Option<Whose> {
-    scope.map(|of| if of.tree { Whose::Tree((*of.account).clone()) } else { Whose::One(of.account.id) })
+fn whose(scope: Option<Of>, asker: &Account) -> Option<Whose> {
+    scope.map(|of| match of.tree || of.account.id != asker.id {
+        true => Whose::Open { node: (*of.account).clone(), tree: of.tree, asker: asker.id },
+        false => Whose::One(asker.id),
+    })
+}
+
+/// How many accounts of a scope are left out of its journal, because they mail their owner or want to be
+/// asked; at most [`LEFT_OUT_MAX`]. Nothing when the scope names an account that is not below this one.
+pub async fn left_out(base: &Base, account: &Account, scope: Scope) -> Result<Option<i64>> {
+    let Some(of) = scope.of(base, account).await? else { return Ok(None) };
+    let mut conn = base.db.read().await?;
+    match of.tree {
+        true => journal::left_out(&mut conn, &of.account, account.id, LEFT_OUT_MAX).await.map(Some),
+        false if of.account.id == account.id => Ok(Some(0)),
+        false => Ok(Some(i64::from(!is_open(&mut conn, &of.account).await?))),
+    }
+}
+
+/// Whether an account is read from above without anybody being asked or mailed.
+async fn is_open(conn: &mut Conn, account: &Account) -> Result<bool> {
+    Ok(account.state != AccountState::Closed && visits::way(conn, account).await? == Way::Open)
 }
 
 /// What a recipient was looked for by: a whole number in any notation, or the first digits of one, with
@@ -170,9 +203,32 @@ fn timeline(story: &Story) -> Vec<(Moment, Step)> {
     steps
 }
 
+/// One message, for somebody who looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Here it is.
+    Told(Box<Told>),
+    /// It is of this account below, which has to be stepped into.
+    StepIn(AccountId),
+}
+
+/// As [`message`], for somebody who looks from this account: one of an account below only where that is
+/// open, and it is written down there first.
+pub async fn look(base: &Base, account: &Account, id: MessageId, actor: &Actor) -> Result<Option<Look>> {
+    let Some(told) = message(base, account, id).await? else { return Ok(None) };
+    let of = told.account.id;
+    if of != account.id {
+        if !is_open(&mut *base.db.read().await?, &told.account).await? {
+            return Ok(Some(Look::StepIn(of)));
+        }
+        looks::note(base, account, [of], actor).await?;
+    }
+    Ok(Some(Look::Told(Box::new(told))))
+}
+
 async fn price(
     base: &Base,
-    conn: &mut storage::Conn,
+    conn: &mut Conn,
     asker: &Account,
     sender: &Account,
     story: &Story,
@@ -182,7 +238,7 @@ async fn price(
     let path = base.path(sender).await?;
     let (mut list, mut row, mut level) = (None, None, None);
     if let Some((of_list, of_row)) = found {
-        let is_standard = of_list.name == prices::STANDARD;
+        let is_standard = of_list.is_standard();
         level = path.iter().rev().find(|a| a.price_list == Some(of_list.id)).map(|a| a.id);
         // Which list another account has given it is not the sender's to know, and still less one above.
         list =
@@ -215,6 +271,8 @@ fn is_below(asker: &Account, other: AccountId) -> bool {
 /// All that fits as CSV, piece by piece, newest first. What is accepted after it was begun is not in it.
 pub struct Export {
     base: Base,
+    asker: Account,
+    actor: Actor,
     whose: Whose,
     search: Search,
     zone: TimeZone,
@@ -245,20 +303,31 @@ pub const COLUMNS: [&str; 16] = [
 ];
 
 /// Begins an export; times are written in `zone`. Nothing when the scope names an account that is not
-/// below this one.
+/// below this one. That `actor` has looked into accounts below is written down before each piece.
 pub async fn export(
     base: &Base,
     account: &Account,
     scope: Scope,
     search: Search,
     zone: TimeZone,
+    actor: &Actor,
 ) -> Result<Option<Export>> {
-    let Some(whose) = whose(scope.of(base, account).await?) else { return Ok(None) };
+    let Some(whose) = whose(scope.of(base, account).await?, account) else { return Ok(None) };
     let now = Moment(base.clock.now().0 + 1);
     let before = search.before.map_or(now, |before| before.min(now));
     let search = Search { before: Some(before), ..search };
-    let (base, after) = (base.clone(), None);
-    Ok(Some(Export { base, whose, search, zone, after, begun: false, ended: false, has_prices: true }))
+    Ok(Some(Export {
+        base: base.clone(),
+        asker: account.clone(),
+        actor: actor.clone(),
+        whose,
+        search,
+        zone,
+        after: None,
+        begun: false,
+        ended: false,
+        has_prices: true,
+    }))
 }
 
 impl Export {
@@ -281,6 +350,9 @@ impl Export {
         }
         let mut conn = self.base.db.read().await?;
         let found = journal::search(&mut conn, &self.whose, &self.search, self.after, EXPORT_PAGE).await?;
+        drop(conn);
+        let accounts = found.messages.iter().map(|sent| sent.account);
+        looks::note(&self.base, &self.asker, accounts, &self.actor).await?;
         for sent in found.messages {
             text.push_str(&self.line(sent));
         }

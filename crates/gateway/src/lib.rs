@@ -19,6 +19,7 @@ pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod logins;
+pub mod looks;
 pub mod mail;
 pub mod members;
 pub mod once;

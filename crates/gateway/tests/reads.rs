@@ -9,24 +9,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::account::Account;
-use domain::actor::Actor;
+use domain::account::{Account, Email};
+use domain::actor::{Actor, ActorKind};
 use domain::credits::Credits;
-use domain::id::MessageId;
+use domain::id::{AccountId, MessageId};
 use domain::label::Label;
 use domain::ledger::TransferCode;
+use domain::member::{Access, Role};
 use domain::message::MessageStatus;
 use domain::moment::Moment;
 use domain::phone_number::Country;
 use gateway::accept::SendRequest;
 use gateway::journal::{self, Search, Step};
+use gateway::logins::{self, NewLogin};
 use gateway::overview::{self, Attention};
 use gateway::preview::Draft;
 use gateway::scope::Scope;
 use gateway::statement::{self, Filter, Kind};
 use gateway::statistics::{self, Compare, Dimension, Key, Question, Range};
 use gateway::subaccounts::{self, Sort, Table};
-use gateway::{Base, Clock, Gateway, credits, prices};
+use gateway::{Base, Clock, Gateway, credits, prices, settings};
 use house::*;
 use jiff::civil::Date;
 use storage::Db;
@@ -351,7 +353,10 @@ async fn a_journal_is_exported_whole_and_without_formulas() {
         let ours = world.sent.iter().filter(|(of, _)| of.root() == root.id).count() + 1;
         let zone = base.rules.time_zone.clone();
         let mut export =
-            journal::export(base, root, Scope::Tree, Search::default(), zone.clone()).await.unwrap().unwrap();
+            journal::export(base, root, Scope::Tree, Search::default(), zone.clone(), &Actor::command_line())
+                .await
+                .unwrap()
+                .unwrap();
         let mut text = export.next().await.unwrap().unwrap();
         // What is sent meanwhile is not in it.
         base.clock.set(base.clock.now().after(DAY));
@@ -367,7 +372,7 @@ async fn a_journal_is_exported_whole_and_without_formulas() {
         assert!(rows.iter().any(|row| row[8].starts_with("'=cmd")));
         assert!(rows.iter().flat_map(|row| row.iter()).all(|cell| !cell.starts_with(['=', '+', '@', '-'])));
         assert!(
-            journal::export(base, shop, Scope::One(root.id), Search::default(), zone)
+            journal::export(base, shop, Scope::One(root.id), Search::default(), zone, &Actor::command_line())
                 .await
                 .unwrap()
                 .is_none()
@@ -483,4 +488,96 @@ async fn the_table_says_of_each_subaccount_what_the_books_say() {
         sound(base).await;
         world.gateway.stop().await;
     }
+}
+
+/// Somebody who can be asked.
+async fn member(base: &Base, of: &Account) {
+    let email = Email::parse(&format!("member-{}@example.com", of.id)).unwrap();
+    let new = NewLogin { email: &email, name: "M", language: None, operator: false, password: None };
+    let mut tx = base.db.begin().await.unwrap();
+    let login = logins::create(&mut tx, &new, base.clock.now()).await.unwrap();
+    storage::members::insert(&mut tx, of.id, login.id, Role::Owner, false, base.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn takes_visits(base: &Base, of: &Account, access: Access) {
+    let change = settings::Change { access: Some(access), ..settings::Change::default() };
+    settings::change(base, of.id, &change, &Actor::command_line()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_reaches_down_into_accounts_that_are_open_and_each_look_is_in_their_log() {
+    for database in testing::engines().await {
+        let world = world(&database.db).await;
+        let World { base, root, shop, branch, foreign, .. } = &world;
+        let actor =
+            Actor { kind: ActorKind::Person, id: Some(7), name: "Eva".into(), ..Actor::command_line() };
+        let whole = Search::default();
+        let read = async |of: &Account, scope, search: &Search| {
+            let found = journal::page(base, of, scope, search, None, 500, &actor).await.unwrap().unwrap();
+            let accounts: std::collections::BTreeSet<AccountId> =
+                found.messages.iter().map(|sent| sent.account).collect();
+            (accounts, journal::left_out(base, of, scope).await.unwrap().unwrap())
+        };
+        let looks = async |of: &Account| {
+            let sql = format!(
+                "select count(*) from audit where action = 'messages.look' and account_id = {}",
+                of.id
+            );
+            count(&base.db, &sql).await
+        };
+        let ids = |of: &[&Arc<Account>]| of.iter().map(|of| of.id).collect::<std::collections::BTreeSet<_>>();
+        // Whoever has no members has nobody to ask, whatever was chosen.
+        takes_visits(base, branch, Access::Ask).await;
+        assert_eq!(read(root, Scope::Tree, &whole).await, (ids(&[root, shop, branch]), 0));
+        // Once an hour for the same person is enough, and nobody looks into their own account.
+        read(root, Scope::TreeOf(shop.id), &whole).await;
+        assert_eq!((looks(root).await, looks(shop).await, looks(branch).await), (0, 1, 1));
+        base.clock.set(base.clock.now().after(Duration::from_secs(3_600)));
+        assert_eq!(read(root, Scope::One(shop.id), &whole).await, (ids(&[shop]), 0));
+        assert_eq!((looks(shop).await, looks(branch).await), (2, 1));
+        // Nothing was seen of the branch by this, so nothing is written down.
+        let shops = Search { sender: Some("Bank".into()), ..Search::default() };
+        read(root, Scope::Tree, &shops).await;
+        assert_eq!(looks(branch).await, 1);
+        member(base, branch).await;
+        for access in [Access::Ask, Access::Notify] {
+            takes_visits(base, branch, access).await;
+            assert_eq!(read(root, Scope::Tree, &whole).await, (ids(&[root, shop]), 1), "{access:?}");
+            assert_eq!(read(shop, Scope::Tree, &whole).await, (ids(&[shop]), 1), "{access:?}");
+            assert_eq!(read(root, Scope::One(branch.id), &whole).await, (ids(&[]), 1), "{access:?}");
+            assert_eq!(read(branch, Scope::Only, &whole).await, (ids(&[branch]), 0), "{access:?}");
+            let number =
+                Search { recipient: journal::recipient("+33*", base.rules.default_country), ..whole.clone() };
+            assert_eq!(read(root, Scope::Tree, &number).await.0, ids(&[]), "only the branch sent there");
+            let (of, id) = world.sent.iter().find(|(of, _)| of.id == branch.id).unwrap();
+            let look = journal::look(base, root, *id, &actor).await.unwrap();
+            assert_eq!(look, Some(journal::Look::StepIn(of.id)), "{access:?}");
+            let file = export_of(base, root, &actor).await;
+            assert!(!file.contains(&format!(",{},", branch.id)) && file.contains(&format!(",{},", shop.id)));
+        }
+        assert_eq!(looks(branch).await, 1, "what was left out was not looked at");
+        takes_visits(base, branch, Access::Open).await;
+        assert_eq!(read(root, Scope::Tree, &whole).await, (ids(&[root, shop, branch]), 0));
+        assert_eq!(looks(branch).await, 2);
+        // Nothing reaches up or sideways.
+        let sideways = journal::page(base, shop, Scope::One(root.id), &whole, None, 9, &actor).await.unwrap();
+        assert!(sideways.is_none());
+        let (_, theirs) = world.sent.iter().find(|(of, _)| of.id == foreign.id).unwrap();
+        assert_eq!(journal::look(base, root, *theirs, &actor).await.unwrap(), None);
+        let (_, above) = world.sent.iter().find(|(of, _)| of.id == root.id).unwrap();
+        assert_eq!(journal::look(base, shop, *above, &actor).await.unwrap(), None);
+        world.gateway.stop().await;
+    }
+}
+
+async fn export_of(base: &Base, of: &Account, actor: &Actor) -> String {
+    let zone = base.rules.time_zone.clone();
+    let mut export =
+        journal::export(base, of, Scope::Tree, Search::default(), zone, actor).await.unwrap().unwrap();
+    let mut text = String::new();
+    while let Some(piece) = export.next().await.unwrap() {
+        text.push_str(&piece);
+    }
+    text
 }

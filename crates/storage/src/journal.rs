@@ -17,7 +17,7 @@ use crate::db::{Conn, Result, Row, Value};
 use crate::messages::{recipient, status};
 
 pub use message::{Part, Story, message};
-pub use search::{BUDGET, Cursor, Found, Recipient, Search, Whose, search, search_within};
+pub use search::{BUDGET, Cursor, Found, Recipient, Search, Whose, left_out, search, search_within};
 
 /// What became of a message so far.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! One statement walks through the accounts in question for what they are sorted and chosen by, and
 //! gives the numbers of a page; a second one reads the rest for those alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::account::{Account, AccountState, effective};
 use domain::credits::Credits;
@@ -248,6 +248,12 @@ pub async fn count(conn: &mut Conn, node: &Account, table: &Table, since: i64) -
 pub async fn any(conn: &mut Conn, id: AccountId) -> Result<bool> {
     let sql = "select 1 from accounts where parent_id = $1 and state <> 3 limit 1";
     Ok(conn.one(sql, &[id.0.into()]).await?.is_some())
+}
+
+/// Those of these accounts that have accounts right below them which are not closed.
+pub async fn with_children(conn: &mut Conn, ids: &[i64]) -> Result<BTreeSet<AccountId>> {
+    let sql = "select distinct parent_id from accounts where parent_id in list($1) and state <> 3";
+    conn.query(sql, &[ids.into()]).await?.iter().map(|row| row.int(0).map(AccountId)).collect()
 }
 
 /// What a text is searched by, for `like`.

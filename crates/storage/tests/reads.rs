@@ -482,6 +482,11 @@ async fn write(
     rows
 }
 
+/// An account and all below it, as it looks at them itself.
+fn tree_of(node: &Account) -> journal::Whose {
+    journal::Whose::Open { node: node.clone(), tree: true, asker: node.id }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_is_looked_through_within_bounds_and_completely() {
     let mut seen: Vec<Vec<Vec<i64>>> = Vec::new();
@@ -492,11 +497,7 @@ async fn a_journal_is_looked_through_within_bounds_and_completely() {
         let mut of_engine = Vec::new();
         let mut conn = db.read().await.unwrap();
         let leaf = trees.all[6].clone();
-        for whose in [
-            journal::Whose::Tree(trees.root.clone()),
-            journal::Whose::Tree(trees.branch.clone()),
-            journal::Whose::One(leaf.id),
-        ] {
+        for whose in [tree_of(&trees.root), tree_of(&trees.branch), journal::Whose::One(leaf.id)] {
             for case in 0..14 {
                 let mut search = Search::default();
                 match case {
@@ -563,7 +564,7 @@ async fn a_journal_that_grows_while_it_is_paged_loses_and_doubles_nothing() {
         let before = write(db, &trees, &mut chance, 200, 0).await;
         let ours = |id: &AccountId| trees.all.iter().any(|of| of.id == *id && of.root() == trees.root.id);
         let before: BTreeSet<i64> = before.iter().filter(|(of, ..)| ours(of)).map(|(.., id)| *id).collect();
-        let whose = journal::Whose::Tree(trees.root.clone());
+        let whose = tree_of(&trees.root);
         let (mut found, mut after, mut first) = (Vec::new(), None, 1_000);
         loop {
             let page = {
@@ -603,5 +604,80 @@ async fn no_journal_is_read_but_by_an_index_of_its_own_account_or_tree() {
             conn.query(&sql, &[]).await.unwrap().iter().map(|row| row.text(3).unwrap()).collect();
         assert!(plan.iter().any(|step| step.contains(index)), "{rows}: {plan:?}");
         assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{rows}: {plan:?}");
+    }
+}
+
+/// What a row is sorted by: whether nothing is known of it, the number, the text.
+fn key(row: &subaccounts::Subaccount, sort: Sort) -> (bool, i64, String) {
+    let number = |number: i64| (false, number, String::new());
+    match sort {
+        Sort::Name => (false, 0, row.account.name().to_lowercase()),
+        Sort::Created => number(row.account.id.0),
+        Sort::Balance => number(row.balance().0),
+        Sort::Messages => number(row.recent.accepted),
+        Sort::Cost => number(row.recent.spent().0),
+        Sort::Delivery => match row.recent.delivered + row.recent.failed {
+            known if known > 0 => number(row.recent.delivered * 1_000_000 / known),
+            _ => (true, 0, String::new()),
+        },
+        Sort::State => number(row.account.state.code()),
+        Sort::Members => number(row.members),
+        Sort::LastSent => number(row.last_at.map_or(0, |at| at.0)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_children_are_paged_completely_and_in_order() {
+    for database in testing::engines().await {
+        let (db, mut chance) = (&database.db, Chance(41));
+        let trees = trees(db, 3_200).await;
+        count(db, &trees, &mut chance, 60).await;
+        let mut tx = db.begin().await.unwrap();
+        for (i, of) in trees.all.iter().enumerate().filter(|(i, _)| i % 3 != 0) {
+            let name = ["Ärzte", "bäckerei", "BÄCKEREI", "Zoo", "Łódź", "Éclair"][i % 6];
+            accounts::set_names(&mut tx, of.id, Some(&format!("{name} {}", i % 700)), "Owner").await.unwrap();
+            let sql = "update ledger_accounts set balance = $2 where id = $1";
+            let balance = chance.below(50) as i64 * 100_000;
+            tx.execute(sql, &[world::wallet(of.id).id().into(), balance.into()]).await.unwrap();
+            if i % 9 == 8 {
+                let why = Some("unpaid");
+                accounts::set_state(&mut tx, of.id, AccountState::Suspended, why, NOW).await.unwrap();
+            }
+        }
+        tx.commit().await.unwrap();
+        let children: BTreeSet<i64> =
+            trees.all.iter().filter(|of| of.parent == Some(trees.branch.id)).map(|of| of.id.0).collect();
+        assert_eq!(children.len(), 2_400);
+        let mut conn = db.read().await.unwrap();
+        for (sort, descending) in Sort::ALL.into_iter().flat_map(|sort| [(sort, false), (sort, true)]) {
+            let table = Table { sort, descending, ..Table::default() };
+            let (mut rows, mut after) = (Vec::new(), None);
+            loop {
+                let page =
+                    subaccounts::page(&mut conn, &trees.branch, &table, 20_260_201, after.as_deref(), 99)
+                        .await
+                        .unwrap();
+                assert_eq!(page.total, 2_400);
+                rows.extend(page.rows);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let ids: BTreeSet<i64> = rows.iter().map(|row| row.account.id.0).collect();
+            assert_eq!((rows.len(), &ids), (2_400, &children), "{} {table:?}", db.engine());
+            let in_order = rows.is_sorted_by(|a, b| {
+                let ((a_none, a_key, a_text), (b_none, b_key, b_text)) = (key(a, sort), key(b, sort));
+                let (one, other) = ((a_key, a_text, a.account.id), (b_key, b_text, b.account.id));
+                // Of which nothing is known comes last either way.
+                match (a_none, b_none) {
+                    (false, true) => true,
+                    (true, false) => false,
+                    _ if descending => one > other,
+                    _ => one < other,
+                }
+            });
+            assert!(in_order, "{} {table:?}", db.engine());
+        }
     }
 }

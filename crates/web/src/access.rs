@@ -13,7 +13,9 @@ use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field, Typed};
 use crate::format::Time;
+use crate::link::Link;
 use crate::page::{self, Shell};
+use crate::paging::Paging;
 use crate::parts::{Badge, Empty, Pager};
 use crate::sign_in::sentence;
 use crate::{Console, flash};
@@ -65,7 +67,7 @@ const POLICIES: [(&str, &str, &str); 3] = [
     (
         "open",
         "Open",
-        "Administrators from above step in at once. Every visit stands here and in the audit log.",
+        "Administrators from above step in at once, and read messages in their own journal. Every visit stands here, and visits and looks stand in the audit log.",
     ),
     ("notify", "Notify", "They step in at once, and the owner is told by mail."),
     (
@@ -120,19 +122,16 @@ fn visit_line(place: &Place, line: storage::visits::Line, now: domain::moment::M
 pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
     let base = &console.gateway;
     let (id, now) = (place.account.id, base.clock.now());
-    let before = asked.text("before").parse().ok();
+    let paging = Paging::of(&asked);
     let mut conn = base.db.read().await?;
     let questions = storage::visits::grants(&mut conn, id, None, QUESTIONS).await?;
-    let mut all = storage::visits::page(&mut conn, id, before, PAGE + 1).await?;
+    let mut all = storage::visits::page(&mut conn, id, paging.place(), PAGE + 1).await?;
     drop(conn);
     let has_more = all.len() as i64 > PAGE;
     all.truncate(PAGE as usize);
     let href = place.href("access");
-    let pager = Pager {
-        first: before.map(|_: i64| href.clone()),
-        next: all.last().filter(|_| has_more).map(|line| format!("{href}?before={}", line.visit.id)),
-        ..Pager::default()
-    };
+    let next = all.last().filter(|_| has_more).map(|line| line.visit.id);
+    let pager = paging.pager(&Link::to(&href), next);
     let access = place.account.settings.access;
     let typed = Typed::of([("access", access.as_str())]);
     page::draw(&AccessPage {

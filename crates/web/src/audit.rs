@@ -17,7 +17,9 @@ use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field, Typed};
 use crate::format::{Format, Time};
-use crate::page::{self, Shell, encoded};
+use crate::link::Link;
+use crate::page::{self, Shell};
+use crate::paging::Paging;
 use crate::parts::{Empty, Icon, Pager};
 
 /// Entries of a page.
@@ -97,8 +99,12 @@ fn words_of(action: &str) -> String {
         "member.leave" => "left",
         "member.remove" => "removed a member",
         "message.cancel" => "cancelled a message",
+        "messages.look" => "read messages from above",
         "ownership.accept" => "became the owner",
         "ownership.offer" => "offered the ownership",
+        "prices.assign" => "set the prices",
+        "prices.import" => "took prices in",
+        "prices.mark_up" => "put a markup on prices",
         "settings.change" => "changed settings",
         "visit.begin" => "stepped in",
         "visit.end" => "stepped out",
@@ -184,28 +190,25 @@ fn filter(asked: &Typed, format: &Format) -> Filter {
     }
 }
 
-/// The filters as a query, to be carried on.
-fn query(asked: &Typed) -> String {
-    let pairs = ["from", "to", "about", "who", "above"].map(|name| (name, asked.text(name)));
-    let given = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-    given.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
+/// An address with the same filters.
+fn filtered(to: &str, asked: &Typed) -> Link {
+    let names = ["from", "to", "about", "who", "above"];
+    names.into_iter().fold(Link::to(to), |link, name| link.with(name, asked.text(name)))
 }
 
 /// `GET /a/{id}/audit`.
 pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
     let filter = filter(&asked, place.format());
-    let before = asked.text("before").parse().ok();
+    let paging = Paging::of(&asked);
     let mut conn = console.gateway.db.read().await?;
-    let mut all = storage::audit::page(&mut conn, place.account.id, &filter, before, PAGE + 1).await?;
+    let mut all =
+        storage::audit::page(&mut conn, place.account.id, &filter, paging.place(), PAGE + 1).await?;
     drop(conn);
     let has_more = all.len() as i64 > PAGE;
     all.truncate(PAGE as usize);
-    let (href, query) = (place.href("audit"), query(&asked));
-    let pager = Pager {
-        first: before.map(|_: i64| format!("{href}?{query}")),
-        next: all.last().filter(|_| has_more).map(|entry| format!("{href}?{query}&before={}", entry.id)),
-        ..Pager::default()
-    };
+    let href = place.href("audit");
+    let next = all.last().filter(|_| has_more).map(|entry| entry.id);
+    let pager = paging.pager(&filtered(&href, &asked), next);
     let mut entries = Vec::with_capacity(all.len());
     for entry in all {
         entries.push(shown(&console, &place, entry).await?);
@@ -234,7 +237,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
         entries,
         empty,
         pager,
-        csv_href: place.href(&format!("audit.csv?{query}")),
+        csv_href: filtered(&place.href("audit.csv"), &asked).into(),
         href,
         shell: place.shell("Audit log").wide(),
     })

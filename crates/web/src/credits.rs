@@ -22,6 +22,7 @@ use crate::form::{Asked, Field, Summary, Typed};
 use crate::format::Time;
 use crate::link::Link;
 use crate::page::{self, Shell};
+use crate::paging::Paging;
 use crate::parts::{Empty, Figure, Pager};
 use crate::statement::{Shown, shown};
 use crate::subaccounts::create::capital_sentence;
@@ -120,12 +121,11 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
     let events = events::way(&console, &place).await?;
     let (gateway, format) = (&console.gateway, place.format());
     let choice = Choice::of(&asked, &place);
-    let after: Option<Cursor> = asked.text("after").parse().ok();
+    let paging = Paging::of(&asked);
+    let after: Option<Cursor> = paging.place();
     let found = statement::page(gateway, &place.account, &choice.filter, after, LINES).await?;
     let lines = shown(&console, &place, &found.lines).await?;
     let own = place.href("credits");
-    let next = found.next.map(|next| choice.link(own.clone()).with("after", next).into());
-    let first = after.is_some().then(|| choice.link(own.clone()).into());
     let typed = Typed::of([("from", &*choice.from), ("to", &*choice.to), ("kind", &*choice.kind)]);
     let options = kinds().into_iter().map(|(word, words, _)| (word, words));
     let empty = lines.is_empty().then(|| match choice.is_all() && after.is_none() {
@@ -155,7 +155,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
             .filter(|_| lines.is_empty())
             .map(|at| format!("Looked through back to {}.", format.date(at).words()))
             .unwrap_or_default(),
-        pager: Pager { first, previous: None, next, words: String::new() },
+        pager: paging.pager(&choice.link(own.clone()), found.next),
         own,
         lines,
         empty,

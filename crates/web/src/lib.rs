@@ -71,9 +71,10 @@ mod once;
 mod operator;
 mod overview;
 pub mod page;
+mod paging;
 pub mod parts;
-mod requests;
 mod prices;
+mod requests;
 mod reset;
 pub mod security;
 mod send;
@@ -255,9 +256,9 @@ pages! {
     Post "/a/{id}/subaccounts/{child}/limits"   Account(ManageSubaccounts) => subaccounts::limits::set;
     Post "/a/{id}/subaccounts/{child}/limits/{limit}/remove" Account(ManageSubaccounts) => subaccounts::limits::remove;
     Get  "/a/{id}/subaccounts/{child}/prices"   Account(SeeSubaccounts)  => subaccounts::prices::show;
-    Get  "/a/{id}/subaccounts/{child}/members"  Account(SeeSubaccounts)  => subaccounts::people::show;
     Post "/a/{id}/subaccounts/{child}/prices"   Account(ManagePrices)    => subaccounts::prices::choose;
     Get  "/a/{id}/subaccounts/{child}/prices/prices.csv" Account(SeeSubaccounts) => subaccounts::prices::export;
+    Get  "/a/{id}/subaccounts/{child}/members"  Account(SeeSubaccounts)  => subaccounts::people::show;
     Get  "/a/{id}/subaccounts/{child}/access"   Account(SeeSubaccounts)  => subaccounts::access::show;
 
     // Messages.
@@ -278,12 +279,12 @@ pages! {
     Get  "/a/{id}/credits/statement.csv"    Account(SeeCredits)      => credits::export;
     Get  "/a/{id}/credits/transfer"         Account(MoveCredits)     => credits::transfer_form;
     Post "/a/{id}/credits/transfer"         Account(MoveCredits)     => credits::transfer;
+    Get  "/a/{id}/prices"                   Account(SeePrices)       => prices::show;
+    Get  "/a/{id}/prices/prices.csv"        Account(SeePrices)       => prices::export;
     Get  "/a/{id}/limits"                   Account(SeeCredits)      => limits::show;
     Post "/a/{id}/limits"                   Account(ManageSettings)  => limits::add;
     Post "/a/{id}/limits/{limit}/remove"    Account(ManageSettings)  => limits::take_away;
 
-    Get  "/a/{id}/prices"                   Account(SeePrices)       => prices::show;
-    Get  "/a/{id}/prices/prices.csv"        Account(SeePrices)       => prices::export;
     // Developers.
     Get  "/a/{id}/keys"                     Account(SeeKeys)         => keys::show;
     Get  "/a/{id}/keys/new"                 Account(ManageKeys)      => keys::show_new;
@@ -376,8 +377,8 @@ mod tests {
             ("limits", drawn(limits::tests::sample())),
             ("its limits", drawn(subaccounts::limits::sample())),
             ("its prices", drawn(subaccounts::prices::sample())),
-            ("its members", drawn(subaccounts::people::sample())),
             ("own prices", drawn(prices::sample())),
+            ("its members", drawn(subaccounts::people::sample())),
             ("its access", drawn(subaccounts::access::sample())),
             ("closing it", drawn(subaccounts::close::sample())),
             ("several at once", drawn(subaccounts::chosen::sample())),

@@ -1,7 +1,9 @@
-//! The journal: the messages of an account, found by what they were and what became of them.
+//! The journal: the messages of an account, and of those below it that are open to whoever stands above,
+//! found by what they were and what became of them.
 
 mod choice;
 pub mod one;
+mod whose;
 
 use askama::Template;
 use axum::body::Body;
@@ -9,7 +11,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use domain::id::AccountId;
+use domain::actor::Actor;
 use domain::permission::Action;
 use gateway::clock::day_of;
 use gateway::journal::{self, Cursor, Sent};
@@ -21,10 +23,12 @@ use crate::form::{Asked, Field};
 use crate::format::Time;
 use crate::link::Link;
 use crate::page::{self, Shell};
+use crate::paging::Paging;
 use crate::parts::{Badge, Empty, Pager};
 use crate::send::{Offered, sees_money};
 use crate::{Console, events};
-pub(crate) use choice::{Choice, country_name};
+pub(crate) use choice::{Choice, country_name, dates_of};
+pub(crate) use whose::{Whose, pairs, reaches_down};
 
 /// Messages of a page.
 const LIMIT: i64 = 50;
@@ -35,6 +39,7 @@ struct Page {
     shell: Shell,
     own: String,
     scope: String,
+    left_out: Option<(String, String)>,
     send: Option<String>,
     fields: Vec<Field>,
     more: Vec<Field>,
@@ -42,6 +47,7 @@ struct Page {
     chips: Vec<(String, String)>,
     rows: Vec<Row>,
     shows_price: bool,
+    shows_account: bool,
     export: String,
     zone: String,
     searched: Option<String>,
@@ -52,6 +58,7 @@ struct Page {
 struct Row {
     href: String,
     at: Time,
+    account: String,
     number: String,
     about: String,
     text: String,
@@ -62,63 +69,63 @@ struct Row {
 
 /// `GET /a/{id}/messages`.
 pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
-    if let Some(elsewhere) = of_another(&console, &place, &asked).await? {
-        return Err(Stop::GoTo(elsewhere));
+    let whose = Whose::of(&console, &place, &asked).await?;
+    if let Some(elsewhere) = &whose.elsewhere {
+        return Err(Stop::GoTo(elsewhere.clone()));
     }
     let events = events::way(&console, &place).await?;
     let (base, account) = (&console.gateway, &place.account);
     let choice = Choice::of(&asked, &place, base);
-    let after: Option<Cursor> = asked.text("after").parse().ok();
+    let paging = Paging::of(&asked);
+    let after: Option<Cursor> = paging.place();
     let found = match choice.search() {
-        Some(search) => journal::page(base, account, Scope::Only, search, after, LIMIT).await?,
+        Some(search) => {
+            journal::page(base, account, whose.scope, search, after, LIMIT, &looker(&place)).await?
+        }
         None => None,
     };
     let (messages, next, searched_to) =
         found.map_or((Vec::new(), None, None), |found| (found.messages, found.next, found.searched_to));
     let offered = Offered::of(&console, &place).await?;
     let own = place.href("messages");
-    let link = choice.link(Link::to(own.clone()));
+    let link = whose.link(choice.link(Link::to(own.clone())));
     let format = place.format();
+    let mut rows = Vec::with_capacity(messages.len());
+    for sent in &messages {
+        let name = match whose.scope {
+            Scope::Only => String::new(),
+            _ => base.account(sent.account).await?.map_or_else(String::new, |of| of.name().to_owned()),
+        };
+        rows.push(row(sent, name, &place));
+    }
+    let mut more = choice.more(&asked, &offered);
+    more.extend(whose.account_field(&asked));
     page::draw(&Page {
-        scope: scope(&place),
+        scope: whose.words(&place),
+        left_out: whose.left_out_words(&place),
         send: place.may(Action::SendMessages).then(|| place.href("send")),
-        fields: choice.fields(&asked),
-        more: choice.more(&asked, &offered, place.may(Action::SeeSubaccounts)),
-        more_is_open: choice.has_more(),
-        chips: choice.chips(&own, &place),
-        rows: messages.iter().map(|sent| row(sent, &place)).collect(),
+        fields: choice.fields(&asked).into_iter().chain(whose.scope_field(&asked)).collect(),
+        more,
+        more_is_open: choice.has_more() || whose.is_of_another(),
+        chips: [whose.chips(&choice, &own), choice.chips(&own, &whose, &place)].concat(),
+        empty: if messages.is_empty() { Some(nothing(&choice, &place, &own)) } else { None },
+        rows,
         shows_price: sees_money(&place),
-        export: choice.link(Link::to(place.href("messages/export.csv"))).into(),
+        shows_account: whose.scope != Scope::Only,
+        export: whose.link(choice.link(Link::to(place.href("messages/export.csv")))).into(),
         zone: format.zone_name().to_owned(),
         searched: searched_to.map(|at| {
             format!("Looked through back to {}; there may be more before.", format.time(at).words())
         }),
-        pager: Pager {
-            first: after.map(|_| link.clone().into()),
-            previous: None,
-            next: next.map(|next| link.clone().with("after", next).into()),
-            words: String::new(),
-        },
-        empty: if messages.is_empty() { Some(nothing(&choice, &place, &own)) } else { None },
+        pager: paging.pager(&link, next),
         own,
         shell: place.shell("Journal").wide().live(events),
     })
 }
 
-/// Where the messages of an account below are read, when one is asked for.
-async fn of_another(console: &Console, place: &Place, asked: &Asked) -> Result<Option<String>, Stop> {
-    let written = asked.text("account");
-    if written.is_empty() || written == place.account.id.to_string() {
-        return Ok(None);
-    }
-    let id = written.parse().map_err(|_| Stop::NotThere)?;
-    let below = place.below(console, AccountId(id)).await?;
-    let rest = Choice::of(asked, place, &console.gateway);
-    Ok(Some(rest.link(Link::to(format!("/a/{}/messages", below.id))).into()))
-}
-
-fn scope(place: &Place) -> String {
-    format!("Messages of {} alone", place.account.name())
+/// The person as what they read in accounts below is written down there.
+pub(crate) fn looker(place: &Place) -> Actor {
+    Actor { above: Some(place.above().unwrap_or(place.account.id)), ..place.actor() }
 }
 
 fn nothing(choice: &Choice, place: &Place, own: &str) -> Empty {
@@ -133,12 +140,13 @@ fn nothing(choice: &Choice, place: &Place, own: &str) -> Empty {
     }
 }
 
-fn row(sent: &Sent, place: &Place) -> Row {
+fn row(sent: &Sent, account: String, place: &Place) -> Row {
     let format = place.format();
     let about = [Some(sent.sender.as_str()), sent.label.as_deref()];
     Row {
         href: place.href(&format!("messages/{}", sent.fate.id)),
         at: format.time(sent.fate.created_at),
+        account,
         number: format.phone(sent.recipient),
         about: about.into_iter().flatten().collect::<Vec<_>>().join(" · "),
         text: sent.text.clone(),
@@ -150,12 +158,17 @@ fn row(sent: &Sent, place: &Place) -> Row {
 
 /// `GET /a/{id}/messages/export.csv`: all that fits as a file, however many there are.
 pub async fn export(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
+    let whose = Whose::of(&console, &place, &asked).await?;
+    if whose.elsewhere.is_some() {
+        return Err(Stop::NotThere);
+    }
     let (base, account) = (&console.gateway, &place.account);
     let choice = Choice::of(&asked, &place, base);
     let search = choice.search().ok_or(Stop::NotThere)?.clone();
     let zone = place.format().time_zone.clone();
     let day = day_of(place.format().now, &zone);
-    let begun = journal::export(base, account, Scope::Only, search, zone).await?.ok_or(Stop::NotThere)?;
+    let begun = journal::export(base, account, whose.scope, search, zone, &looker(&place)).await?;
+    let begun = begun.ok_or(Stop::NotThere)?;
     let begun = if sees_money(&place) { begun } else { begun.without_prices() };
     let pieces = futures_util::stream::try_unfold(begun, |mut export| async move {
         Ok::<_, storage::Error>(export.next().await?.map(|piece| (Bytes::from(piece), export)))
@@ -175,6 +188,7 @@ pub(crate) mod tests {
         Page {
             own: "/a/1/messages".into(),
             scope: "Messages of <b>K alone".into(),
+            left_out: Some(("2 accounts are left out.".into(), "/a/1/subaccounts".into())),
             send: Some("/a/1/send".into()),
             fields: vec![typed.field("recipient", "Recipient")],
             more: vec![typed.field("label", "Label")],
@@ -183,6 +197,7 @@ pub(crate) mod tests {
             rows: vec![Row {
                 href: "/a/1/messages/7".into(),
                 at: shell.format.time(shell.format.now),
+                account: "<i>Filiale".into(),
                 number: "+49".into(),
                 about: "<i>Praxis".into(),
                 text: "<script>alert(1)</script>".into(),
@@ -191,6 +206,7 @@ pub(crate) mod tests {
                 price: "€0.10".into(),
             }],
             shows_price: true,
+            shows_account: true,
             export: "/a/1/messages/export.csv".into(),
             zone: "UTC".into(),
             searched: Some("Looked".into()),

@@ -16,6 +16,7 @@ use crate::door::Place;
 use crate::error::Stop;
 use crate::form::Asked;
 use crate::format::{Format, Time};
+use crate::link::Link;
 use crate::page::{self, Shell};
 use crate::parts::{Badge, Empty, Figure};
 use crate::worth::Worth;
@@ -86,8 +87,10 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
     let told = overview::overview(gateway, &place.account, sees_below).await?;
     let is_tree = told.tree.is_some() && asked.text("scope") != "own";
     let messages = if place.may(Action::SeeMessages) { Some(latest(&console, &place).await?) } else { None };
-    let figures = figures(&console, &place, &told, is_tree).await?;
-    let (charts, quiet) = charts(&place, &told, is_tree);
+    let scope = if is_tree { Scope::Tree } else { Scope::Only };
+    let behind = traffic::Behind::of(&console, &place, scope).await?;
+    let figures = figures(&console, &place, &told, is_tree, &behind).await?;
+    let (charts, quiet) = charts(&place, &told, is_tree, &behind);
     page::draw(&Page {
         figures,
         tasks: tasks(&place, &told),
@@ -114,6 +117,7 @@ async fn figures(
     place: &Place,
     told: &Overview,
     is_tree: bool,
+    behind: &traffic::Behind,
 ) -> Result<Vec<Figure>, Stop> {
     let format = place.format();
     let mut figures = Vec::new();
@@ -139,7 +143,11 @@ async fn figures(
     }
     if place.may(Action::SeeStatistics) {
         let shown = shown(told, is_tree);
-        figures.push(traffic::sent(shown, format));
+        let sent = traffic::sent(shown, format);
+        figures.push(match behind.all(shown) {
+            Some(href) => sent.href(href),
+            None => sent,
+        });
         figures.push(traffic::delivered(shown, format));
         if place.may(Action::SeeBalance) {
             figures.push(traffic::cost(shown, format));
@@ -152,7 +160,12 @@ fn shown(told: &Overview, is_tree: bool) -> &overview::Traffic {
     told.tree.as_ref().filter(|_| is_tree).map_or(&told.own, |tree| &tree.traffic)
 }
 
-fn charts(place: &Place, told: &Overview, is_tree: bool) -> (Vec<Chart>, Option<Empty>) {
+fn charts(
+    place: &Place,
+    told: &Overview,
+    is_tree: bool,
+    behind: &traffic::Behind,
+) -> (Vec<Chart>, Option<Empty>) {
     if !place.may(Action::SeeStatistics) {
         return (Vec::new(), None);
     }
@@ -172,7 +185,10 @@ fn charts(place: &Place, told: &Overview, is_tree: bool) -> (Vec<Chart>, Option<
         return (Vec::new(), Some(empty));
     }
     (
-        vec![traffic::messages_chart("sent", shown, format), traffic::delivery_chart("rate", shown, format)],
+        vec![
+            traffic::messages_chart("sent", shown, Some(behind), format),
+            traffic::delivery_chart("rate", shown, Some(behind), format),
+        ],
         None,
     )
 }
@@ -237,7 +253,12 @@ fn task(place: &Place, attention: &Attention) -> Option<Task> {
                 share(*before)
             );
             let look = to("Look at the failed ones", "messages", Action::SeeMessages)
-                .map(|(words, href)| (words, format!("{href}?state=failed")))
+                .map(|(words, href)| {
+                    let since = format.now.before(std::time::Duration::from_secs(6 * 86_400));
+                    let from = gateway::clock::date_of(gateway::clock::day_of(since, &format.time_zone));
+                    let from = from.map(|date| date.to_string()).unwrap_or_default();
+                    (words, Link::to(href).with("state", "failed").with("from", from).into())
+                })
                 .or_else(|| to("See the statistics", "statistics", Action::SeeStatistics));
             task("statistics", "warn", words, look)
         }
@@ -335,7 +356,9 @@ fn striker(one: &Outlier, place: &Place) -> Striker {
 
 async fn latest(console: &Console, place: &Place) -> Result<Vec<Message>, Stop> {
     let search = journal::Search::default();
-    let found = journal::page(&console.gateway, &place.account, Scope::Only, &search, None, MESSAGES).await?;
+    let found =
+        journal::page(&console.gateway, &place.account, Scope::Only, &search, None, MESSAGES, &place.actor())
+            .await?;
     let messages = found.map(|found| found.messages).unwrap_or_default();
     let journal = place.way_to("messages", Action::SeeMessages);
     let sees_price = place.may(Action::SeePrices);
@@ -395,8 +418,8 @@ pub(crate) mod tests {
                 is_tree: true,
             }),
             charts: vec![
-                traffic::messages_chart("sent", &traffic, &shell.format),
-                traffic::delivery_chart("rate", &traffic, &shell.format),
+                traffic::messages_chart("sent", &traffic, None, &shell.format),
+                traffic::delivery_chart("rate", &traffic, None, &shell.format),
             ],
             quiet: None,
             outliers: vec![Striker {

@@ -13,7 +13,9 @@ use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field, Typed};
 use crate::format::Time;
-use crate::page::{self, Shell, encoded};
+use crate::link::Link;
+use crate::page::{self, Shell};
+use crate::paging::Paging;
 use crate::parts::{Badge, Copy, Empty, Pager};
 
 /// Calls of a page.
@@ -78,19 +80,16 @@ fn filter(asked: &Typed) -> Filter {
 /// `GET /a/{id}/requests`.
 pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
     let filter = filter(&asked);
-    let before: Option<i64> = asked.text("before").parse().ok();
+    let paging = Paging::of(&asked);
     let mut conn = console.gateway.db.read().await?;
-    let mut all = storage::calls::page(&mut conn, place.account.id, &filter, before, PAGE + 1).await?;
+    let mut all =
+        storage::calls::page(&mut conn, place.account.id, &filter, paging.place(), PAGE + 1).await?;
     drop(conn);
     let has_more = all.len() as i64 > PAGE;
     all.truncate(PAGE as usize);
     let href = place.href("requests");
-    let query: Vec<String> = ["part", "code", "failed"]
-        .into_iter()
-        .filter(|name| !asked.text(name).is_empty())
-        .map(|name| format!("{name}={}", encoded(asked.text(name))))
-        .collect();
-    let query = query.join("&");
+    let names = ["part", "code", "failed"];
+    let link = names.into_iter().fold(Link::to(&href), |link, name| link.with(name, asked.text(name)));
     let format = place.format();
     let row = |call: &Call| Row {
         href: format!("{href}/{}", call.id),
@@ -118,11 +117,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
         is_filtered,
         rows: all.iter().map(row).collect(),
         empty,
-        pager: Pager {
-            first: before.map(|_| format!("{href}?{query}")),
-            next: all.last().filter(|_| has_more).map(|call| format!("{href}?{query}&before={}", call.id)),
-            ..Pager::default()
-        },
+        pager: paging.pager(&link, all.last().filter(|_| has_more).map(|call| call.id)),
         days: (calls::KEPT.as_secs() / 86_400) as i64,
         shell: place.shell("Requests").wide(),
         href,

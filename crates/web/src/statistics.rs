@@ -1,7 +1,7 @@
 //! Statistics: how much was sent, what became of it and what it cost, as figures, charts and a table
 //! that are the same numbers. Whose they are, of which dates and in which time zone stands on the page.
 
-mod behind;
+pub(crate) mod behind;
 mod choice;
 
 use askama::Template;
@@ -22,7 +22,7 @@ use crate::parts::{Empty, Figure};
 use crate::send::{Offered, sees_money};
 use crate::{Console, xlsx};
 use behind::Behind;
-pub(crate) use choice::{Choice, Measure};
+pub(crate) use choice::{Choice, Measure, TREE_OF};
 
 /// Rows of the page, and slots of a chart that is not of time.
 const ROWS: usize = 100;
@@ -70,9 +70,10 @@ struct Line {
     cells: Vec<Cell>,
 }
 
-/// A number, and whether it says little.
+/// A number, whether it says little, and the messages behind it.
 struct Cell {
     words: String,
+    href: Option<String>,
     column: String,
     is_faint: bool,
 }
@@ -81,7 +82,7 @@ struct Cell {
 pub async fn show(State(console): State<Console>, place: Place, asked: Asked) -> Result<Response, Stop> {
     let choice = Choice::of(&console, &place, &asked).await?;
     let report = report(&console, &place, &choice, ROWS).await?;
-    let behind = Behind { place: &place, choice: &choice, report: &report };
+    let behind = Behind::of(&console, &place, &choice, &report).await?;
     let offered = Offered::of(&console, &place).await?;
     let format = place.format();
     let is_empty =
@@ -92,7 +93,10 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
         own: place.href("statistics"),
         scope: choice.scope_words(&place),
         dates: dates(&report, format),
-        zone: format.zone_name().to_owned(),
+        // Days are counted by the installation's time, wherever the account is.
+        zone: Format { time_zone: console.gateway.rules.time_zone.clone(), ..format.clone() }
+            .zone_name()
+            .to_owned(),
         presets: choice.presets(&place),
         fields,
         more,
@@ -201,8 +205,11 @@ fn figures(report: &Report, place: &Place, behind: &Behind<'_>) -> Vec<Figure> {
                 .note(compared(total.accepted, |counts| counts.accepted)),
             behind.all(""),
         ),
-        Figure::new("Segments", format.count(total.segments))
-            .note(compared(total.segments, |counts| counts.segments)),
+        with(
+            Figure::new("Segments", format.count(total.segments))
+                .note(compared(total.segments, |counts| counts.segments)),
+            behind.all(""),
+        ),
         with(
             Figure::new("Delivered", rate(total)).note(match before {
                 Some(before) => format!("{} before", rate(before)),
@@ -222,7 +229,7 @@ fn figures(report: &Report, place: &Place, behind: &Behind<'_>) -> Vec<Figure> {
             None if total.refunds.is_positive() => format!("{} refunded", format.exact(total.refunds)),
             None => String::new(),
         };
-        figures.push(Figure::new("Cost", format.exact(total.spent())).note(note));
+        figures.push(with(Figure::new("Cost", format.exact(total.spent())).note(note), behind.all("")));
     }
     figures
 }
@@ -370,7 +377,9 @@ fn charts(report: &Report, choice: &Choice, behind: &Behind<'_>, format: &Format
 fn table(report: &Report, choice: &Choice, behind: &Behind<'_>, sees_money: bool) -> Table {
     let (of, format) = (report.question.rows, behind.place.format());
     let columns = columns(report, choice, sees_money, format);
-    let cells = |row: &statistics::Row| cells(row, report, choice, sees_money, format, &columns);
+    let cells = |row: &statistics::Row, is_total: bool| {
+        cells(row, (!is_total).then_some(&row.key), report, behind, sees_money, &columns)
+    };
     let total = statistics::Row {
         key: Key::Others(0),
         counts: report.total,
@@ -392,10 +401,10 @@ fn table(report: &Report, choice: &Choice, behind: &Behind<'_>, sees_money: bool
             .map(|row| Line {
                 name: name(&row.key, of, format),
                 href: behind.row(&row.key),
-                cells: cells(row),
+                cells: cells(row, false),
             })
             .collect(),
-        total: cells(&total),
+        total: cells(&total, true),
         columns,
     }
 }
@@ -419,37 +428,58 @@ fn columns(report: &Report, choice: &Choice, sees_money: bool, format: &Format) 
     columns
 }
 
+/// The numbers of a row (`key` is nothing for the sum of all), each with the messages behind it.
 fn cells(
     row: &statistics::Row,
+    key: Option<&Key>,
     report: &Report,
-    choice: &Choice,
+    behind: &Behind<'_>,
     sees_money: bool,
-    format: &Format,
     columns: &[String],
 ) -> Vec<Cell> {
-    let counts = &row.counts;
+    let (counts, choice, format) = (&row.counts, behind.choice, behind.place.format());
     let measured = |counts: &Counts| choice.measure.shown(counts, format);
-    let mut words: Vec<(String, bool)> = Vec::new();
-    if report.question.series.is_some() {
-        words.extend(row.cells.iter().map(|counts| (measured(counts), choice.measure.of(counts) == 0)));
-        words.push((measured(counts), false));
+    let to_row = key.map(|key| (report.question.rows, key));
+    let to_row = to_row.as_slice();
+    let href = |count: i64, state: &str| (count != 0).then(|| behind.number(to_row, state)).flatten();
+    let mut words: Vec<(String, bool, Option<String>)> = Vec::new();
+    if let Some(part) = report.question.series {
+        for (counts, column) in row.cells.iter().zip(&report.series) {
+            let number = choice.measure.of(counts);
+            let keys = [to_row, &[(part, column)]].concat();
+            let href = (number != 0).then(|| behind.number(&keys, "")).flatten();
+            words.push((measured(counts), number == 0, href));
+        }
+        words.push((measured(counts), false, href(choice.measure.of(counts), "")));
     } else {
-        let numbers = [counts.accepted, counts.segments, counts.delivered, counts.failed, counts.in_flight()];
-        words.extend(numbers.map(|number| (format.count(number), number == 0)));
+        for (number, state) in [
+            (counts.accepted, ""),
+            (counts.segments, ""),
+            (counts.delivered, "delivered"),
+            (counts.failed, "failed"),
+            (counts.in_flight(), "open"),
+        ] {
+            words.push((format.count(number), number == 0, href(number, state)));
+        }
         let known = counts.delivered + counts.failed;
-        words.push((format.percent(counts.delivered, known), known < FEW));
+        words.push((format.percent(counts.delivered, known), known < FEW, None));
         if sees_money {
-            words.push((format.exact(counts.spent()), false));
+            words.push((format.exact(counts.spent()), false, href(counts.accepted, "")));
             let each = statistics::cost_per_delivered(counts);
-            words.push((each.map_or("–".to_owned(), |each| format.exact(each)), counts.delivered < FEW));
+            words.push((
+                each.map_or("–".to_owned(), |each| format.exact(each)),
+                counts.delivered < FEW,
+                None,
+            ));
         }
     }
     if report.compared.is_some() {
-        words.push((measured(&row.before.unwrap_or_default()), false));
+        words.push((measured(&row.before.unwrap_or_default()), false, None));
     }
-    let cell = |((words, is_faint), column): ((String, bool), &String)| Cell {
+    let cell = |((words, is_faint, href), column): ((String, bool, Option<String>), &String)| Cell {
         words,
         is_faint,
+        href,
         column: column.clone(),
     };
     words.into_iter().zip(columns).map(cell).collect()
@@ -462,7 +492,12 @@ pub(crate) mod tests {
 
     pub fn sample() -> impl Template {
         let (shell, typed) = (Shell::sample("Statistics"), Typed::of([("sender", "<b>K")]));
-        let cell = |words: &str| Cell { words: words.into(), column: "<b>K".into(), is_faint: true };
+        let cell = |words: &str| Cell {
+            words: words.into(),
+            href: Some("/a/1/messages".into()),
+            column: "<b>K".into(),
+            is_faint: true,
+        };
         Page {
             own: "/a/1/statistics".into(),
             scope: "<b>K alone".into(),

@@ -32,24 +32,18 @@ use crate::form::{Asked, Field, Typed};
 use crate::format::{Format, Time};
 use crate::link::Link;
 use crate::page::{self, Shell};
+use crate::paging::Paging;
 use crate::parts::{Badge, Empty, Pager};
 use crate::{Console, events};
 use below::state_badge;
 use columns::Column;
-
-/// How many pages one can go back by their places; from further on there is the first one.
-const TRAIL_MAX: usize = 12;
 
 /// What is asked of the table, as the address of the page says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct View {
     path: String,
     table: Table,
-    after: String,
-    /// The places of the pages before, the first one being empty.
-    trail: Vec<String>,
-    /// How many rows come before this page.
-    skipped: i64,
+    paging: Paging,
 }
 
 impl View {
@@ -68,13 +62,7 @@ impl View {
             sort: Sort::parse(word).unwrap_or_default(),
             descending,
         };
-        View {
-            path,
-            table,
-            after: asked.raw("after").to_owned(),
-            trail: asked.all("back").take(TRAIL_MAX).map(str::to_owned).collect(),
-            skipped: asked.text("from").parse().unwrap_or(0).clamp(0, 1_000_000_000),
-        }
+        View { path, table, paging: Paging::of(asked) }
     }
 
     fn sort_word(&self) -> String {
@@ -109,34 +97,18 @@ impl View {
 
     fn pager(&self, rows: usize, total: i64, next: Option<String>, format: &Format) -> Pager {
         let rows = i64::try_from(rows).unwrap_or(0);
-        let (from, to) = (self.skipped + 1, self.skipped + rows);
+        let skipped = self.paging.skipped(PAGE);
         let words = match rows {
             0 => String::new(),
             _ if rows == total => format.many(total, "subaccount", "subaccounts"),
-            _ => format!("{}–{} of {}", format.count(from), format.count(to), format.count(total)),
+            _ => format!(
+                "{}–{} of {}",
+                format.count(skipped + 1),
+                format.count(skipped + rows),
+                format.count(total)
+            ),
         };
-        let trailing =
-            |link: Link, trail: &[String]| trail.iter().fold(link, |link, at| link.with("back", at));
-        let next = next.map(|after| {
-            let mut trail = self.trail.clone();
-            if !self.after.is_empty() {
-                trail.push(self.after.clone());
-            }
-            let kept = &trail[trail.len().saturating_sub(TRAIL_MAX)..];
-            let link = self.link().with("after", after).with("from", self.skipped + rows);
-            trailing(link, kept).into()
-        });
-        let is_first = self.after.is_empty();
-        let previous = match self.trail.split_last() {
-            _ if is_first => None,
-            Some((last, before)) => {
-                let link = self.link().with("after", last).with("from", (self.skipped - PAGE).max(0));
-                Some(trailing(link, before).into())
-            }
-            // The second page leads back to the first one.
-            None => (self.skipped <= PAGE).then(|| self.link().into()),
-        };
-        Pager { first: (!is_first).then(|| self.link().into()), previous, next, words }
+        Pager { words, ..self.paging.pager(&self.link(), next) }
     }
 }
 
@@ -261,7 +233,7 @@ pub async fn show(
     let gateway = &console.gateway;
     let events = events::way(&console, &place).await?;
     let view = View::of(&asked, place.href("subaccounts"));
-    let after = Some(view.after.as_str()).filter(|after| !after.is_empty());
+    let after = (!view.paging.is_first()).then_some(view.paging.after.as_str());
     let found = gateway::subaccounts::page(gateway, &place.account, &view.table, after, PAGE).await?;
     // Of those further down it is told what they belong to.
     let mut above = std::collections::HashMap::new();
@@ -351,7 +323,7 @@ fn capital(word: &str) -> String {
 }
 
 fn nothing(place: &Place, view: &View, may_manage: bool) -> Empty {
-    if view.is_filtered() || !view.after.is_empty() {
+    if view.is_filtered() || !view.paging.is_first() {
         let words =
             "Nothing fits these filters. Write less of the name, or look in all states and further down.";
         return Empty::new("search", "No subaccount fits", words).next("Show all", &view.path);
@@ -425,21 +397,15 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn one_goes_on_and_back_through_pages() {
+    fn a_page_says_which_part_of_how_many_it_is() {
         let format = Shell::sample("").format;
         let first = view().pager(50, 170, Some("7.seven".into()), &format);
-        assert_eq!(first.words, "1–50 of 170");
-        assert_eq!((first.first, first.previous), (None, None));
-        assert_eq!(first.next.as_deref(), Some("/a/1/subaccounts?after=7.seven&from=50"));
-        let second = View { after: "7.seven".into(), skipped: 50, ..view() };
+        assert_eq!((first.words.as_str(), first.previous), ("1–50 of 170", None));
+        let next = first.next.unwrap().parse().unwrap();
+        let second = View { paging: Paging::of(&Typed::of_query(&next)), ..view() };
         let pager = second.pager(50, 170, Some("9.nine".into()), &format);
         assert_eq!(pager.words, "51–100 of 170");
         assert_eq!(pager.previous.as_deref(), Some("/a/1/subaccounts"));
-        assert_eq!(pager.next.as_deref(), Some("/a/1/subaccounts?after=9.nine&from=100&back=7.seven"));
-        let third = View { after: "9.nine".into(), skipped: 100, trail: vec!["7.seven".into()], ..view() };
-        let pager = third.pager(50, 170, None, &format);
-        assert_eq!(pager.previous.as_deref(), Some("/a/1/subaccounts?after=7.seven&from=50"));
-        assert_eq!(pager.next, None);
     }
 
     #[test]

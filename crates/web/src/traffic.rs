@@ -3,11 +3,21 @@
 use domain::credits::Credits;
 use gateway::clock::number_of;
 use gateway::overview::Traffic;
+use gateway::scope::Scope;
 use gateway::statistics::Counts;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
+use crate::Console;
 use crate::chart::{Chart, Kind, Series, Slot, Unit};
+use crate::door::Place;
+use crate::error::Stop;
 use crate::format::Format;
+use crate::link::Link;
+use crate::messages::dates_of;
 use crate::parts::Figure;
+use crate::statistics::TREE_OF;
+use crate::statistics::behind::{is_whole, journal_of};
 
 /// How many messages were sent in thirty days, beside the thirty before.
 pub fn sent(traffic: &Traffic, format: &Format) -> Figure {
@@ -63,13 +73,68 @@ fn compared(now: i64, before: i64, format: &Format) -> String {
     }
 }
 
-fn slots(traffic: &Traffic, format: &Format) -> Vec<Slot> {
-    let slot = |day: i64| Slot { label: format.day_short(day), full: format.day(day), href: None };
-    traffic.days.iter().map(|(date, _)| slot(number_of(*date))).collect()
+/// Where the messages of a day, or of all days, are.
+pub struct Behind {
+    link: Link,
+    counted: TimeZone,
+    shown: TimeZone,
+}
+
+impl Behind {
+    /// Of a scope of the account of a page: its journal, where all of it stands there and the person may
+    /// read it, else the statistics by account.
+    pub async fn of(console: &Console, place: &Place, scope: Scope) -> Result<Behind, Stop> {
+        let counted = console.gateway.rules.time_zone.clone();
+        let journal = match is_whole(console, place, scope).await? {
+            true => journal_of(place, scope),
+            false => None,
+        };
+        Ok(match journal {
+            Some(link) => Behind { link, counted, shown: place.format().time_zone.clone() },
+            None => {
+                let word = match scope {
+                    Scope::Tree => String::new(),
+                    Scope::Only => "own".to_owned(),
+                    Scope::One(id) => id.to_string(),
+                    Scope::TreeOf(id) => format!("{TREE_OF}{id}"),
+                };
+                let is_tree = matches!(scope, Scope::Tree | Scope::TreeOf(_));
+                let by = if is_tree { "subaccount" } else { "country" };
+                let link = Link::to(place.href("statistics")).with("scope", word).with("by", by);
+                // The statistics count by the same days.
+                Behind { link, counted: counted.clone(), shown: counted }
+            }
+        })
+    }
+
+    fn days(&self, first: Date, last: Date) -> String {
+        let dates = dates_of(first, last, &self.counted, &self.shown);
+        dates.into_iter().fold(self.link.clone(), |link, (name, value)| link.with(name, value)).into()
+    }
+
+    /// The messages of all days that are shown.
+    pub fn all(&self, traffic: &Traffic) -> Option<String> {
+        let (first, last) = (traffic.days.first()?.0, traffic.days.last()?.0);
+        Some(self.days(first, last))
+    }
+}
+
+fn slots(traffic: &Traffic, behind: Option<&Behind>, format: &Format) -> Vec<Slot> {
+    let slot = |date: Date| Slot {
+        label: format.day_short(number_of(date)),
+        full: format.day(number_of(date)),
+        href: behind.map(|behind| behind.days(date, date)),
+    };
+    traffic.days.iter().map(|(date, _)| slot(*date)).collect()
 }
 
 /// Messages a day, by what became of them.
-pub fn messages_chart(id: &'static str, traffic: &Traffic, format: &Format) -> Chart {
+pub fn messages_chart(
+    id: &'static str,
+    traffic: &Traffic,
+    behind: Option<&Behind>,
+    format: &Format,
+) -> Chart {
     let of = |name: &str, tone, read: fn(&Counts) -> i64| Series {
         name: name.to_owned(),
         tone,
@@ -81,7 +146,7 @@ pub fn messages_chart(id: &'static str, traffic: &Traffic, format: &Format) -> C
         kind: Kind::Bars,
         unit: Unit::Count,
         slots_are: "Day",
-        slots: slots(traffic, format),
+        slots: slots(traffic, behind, format),
         series: vec![
             of("Delivered", "good", |counts| counts.delivered),
             of("Under way", "busy", Counts::in_flight),
@@ -92,7 +157,12 @@ pub fn messages_chart(id: &'static str, traffic: &Traffic, format: &Format) -> C
 }
 
 /// How many arrived each day, of those whose fate is known.
-pub fn delivery_chart(id: &'static str, traffic: &Traffic, format: &Format) -> Chart {
+pub fn delivery_chart(
+    id: &'static str,
+    traffic: &Traffic,
+    behind: Option<&Behind>,
+    format: &Format,
+) -> Chart {
     let share = |counts: &Counts| {
         let known = counts.delivered + counts.failed;
         (known > 0).then(|| counts.delivered.saturating_mul(1_000) / known)
@@ -103,7 +173,7 @@ pub fn delivery_chart(id: &'static str, traffic: &Traffic, format: &Format) -> C
         kind: Kind::Lines,
         unit: Unit::Share,
         slots_are: "Day",
-        slots: slots(traffic, format),
+        slots: slots(traffic, behind, format),
         series: vec![Series {
             name: "Delivered".to_owned(),
             tone: "good",

@@ -1,16 +1,19 @@
-//! `/v1/messages`: the journal of an account, and one message with what became of it.
+//! `/v1/messages`: the journal of an account, or of all below it that are open, and one message with what
+//! became of it.
 
 use axum::Json;
 use domain::id::MessageId;
 use domain::message::MessageStatus;
+use gateway::journal::{self, Cursor, Look, Recipient, Search, Sent, Story};
+use gateway::scope::Scope;
 use serde::{Deserialize, Serialize};
-use storage::journal::{Cursor, Recipient, Search, Sent, Story, Whose};
 use utoipa::{IntoParams, ToSchema};
 
 use super::asked::Asked;
 use super::cursor;
-use super::problem::Problem;
-use super::values::{Amount, Asking, Named, Page, Time, limit};
+use super::problem::{Kind, Problem};
+use super::values::{Amount, Asking, Named, Time, limit};
+use crate::caller::note_use_below;
 
 /// A message.
 #[derive(Serialize, ToSchema)]
@@ -18,6 +21,9 @@ pub struct Message {
     /// Its number. `/api` writes it as a text.
     #[schema(example = 77000000001i64)]
     id: i64,
+    /// The account that sent it.
+    #[schema(example = 1900001)]
+    account: i64,
     /// Where it is: `scheduled`, `accepted`, `queued` or `submitted`; or, at its end, `delivered`,
     /// `undelivered`, `expired`, `rejected`, `unknown` or `cancelled`.
     #[schema(example = "delivered")]
@@ -67,6 +73,7 @@ impl Message {
         let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         Message {
             id: sent.fate.id.0,
+            account: sent.account.0,
             status: sent.fate.status.as_str(),
             sender: sent.sender.clone(),
             recipient: sent.recipient.as_i64().to_string(),
@@ -144,6 +151,13 @@ impl MessageDetails {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Which {
+    /// Of this account below, in place of the one that is acted in.
+    #[param(minimum = 1, example = 1900002)]
+    account: Option<i64>,
+    /// Whether also of all accounts below that are open to those above. Those that mail their owner or
+    /// want to be asked are left out; name them by `account`.
+    #[serde(default)]
+    all_below: bool,
     /// Accepted at this time or later.
     from: Option<Time>,
     /// Accepted earlier than this.
@@ -222,24 +236,53 @@ fn recipient(text: &str) -> Result<Recipient, Problem> {
     operation_id = "listMessages",
     tag = "Messages",
     params(Which),
-    responses((status = 200, description = "A part of the list.", body = Page<Message>))
+    responses((status = 200, description = "A part of the list.", body = Messages))
 )]
-pub async fn list(asked: Asked, Asking(which): Asking<Which>) -> Result<Json<Page<Message>>, Problem> {
+pub async fn list(asked: Asked, Asking(which): Asking<Which>) -> Result<Json<Messages>, Problem> {
     let limit = limit(which.limit)?;
     let after: Option<Cursor> = cursor::read(&asked, which.cursor.as_deref())?.and_then(|at| at.parse().ok());
-    let search = which.search()?;
-    let mut conn = asked.gateway().db.read().await?;
-    let whose = Whose::One(asked.account.id);
-    let found = storage::journal::search(&mut conn, &whose, &search, after, limit as i64).await?;
-    Ok(Json(Page {
+    let account = match which.account {
+        None => asked.account.clone(),
+        Some(id) => asked.target(id).await.map_err(|problem| match problem.kind {
+            Kind::NotFound => Problem::field("account", problem.detail),
+            _ => problem,
+        })?,
+    };
+    let scope = if which.all_below { Scope::Tree } else { Scope::Only };
+    if which.all_below && !asked.key.subaccount_access {
+        let detail = "messages of accounts below are read with a key that has subaccount access";
+        return Err(Problem::new(Kind::SubaccountAccessMissing, detail));
+    }
+    let (search, gateway) = (which.search()?, asked.gateway());
+    let actor = asked.actor_for(&account);
+    note_use_below(&asked.api, &asked.key, &account, || actor.clone());
+    let found = journal::page(gateway, &account, scope, &search, after, limit as i64, &actor).await?;
+    let found = found.ok_or_else(Problem::fault)?;
+    Ok(Json(Messages {
         next_cursor: found.next.map(|next| cursor::write(&asked, &next.to_string())),
         items: found.messages.iter().map(|sent| Message::of(sent, asked.currency())).collect(),
+        left_out: journal::left_out(gateway, &account, scope).await?.unwrap_or(0),
     }))
+}
+
+/// A part of the messages.
+#[derive(Serialize, ToSchema)]
+pub struct Messages {
+    /// The messages, the newest first.
+    items: Vec<Message>,
+    /// Where the next part begins: give it as `cursor` with the same other parameters. Absent (null) at
+    /// the end of the list.
+    next_cursor: Option<String>,
+    /// How many accounts below are left out, because they mail their owner or want to be asked; 100 is
+    /// 100 or more.
+    #[schema(example = 0)]
+    left_out: i64,
 }
 
 /// Read a message
 ///
-/// One of the account's messages, with what became of it.
+/// One of the account's messages, with what became of it; with a key that has subaccount access, also one
+/// of an account below that is open to those above.
 #[utoipa::path(
     get,
     path = "/v1/messages/{message}",
@@ -249,9 +292,13 @@ pub async fn list(asked: Asked, Asking(which): Asking<Which>) -> Result<Json<Pag
     responses((status = 200, description = "The message.", body = MessageDetails))
 )]
 pub async fn read(asked: Asked, Named(id): Named<i64>) -> Result<Json<MessageDetails>, Problem> {
-    let mut conn = asked.gateway().db.read().await?;
-    let story = storage::journal::message(&mut conn, asked.account.root(), MessageId(id)).await?;
-    let story = story.filter(|story| story.sent.account == asked.account.id);
-    let story = story.ok_or_else(|| Problem::not_found(format!("message {id}")))?;
-    Ok(Json(MessageDetails::of(&story, asked.currency())))
+    let none = || Problem::not_found(format!("message {id}"));
+    let (gateway, id) = (asked.gateway(), MessageId(id));
+    let told = journal::message(gateway, &asked.account, id).await?;
+    let told = told.filter(|told| told.account.id == asked.account.id || asked.key.subaccount_access);
+    told.ok_or_else(none)?;
+    match journal::look(gateway, &asked.account, id, &asked.actor).await? {
+        Some(Look::Told(told)) => Ok(Json(MessageDetails::of(&told.story, asked.currency()))),
+        Some(Look::StepIn(_)) | None => Err(none()),
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use domain::account::Account;
+use domain::actor::Actor;
 use domain::id::AccountId;
 use domain::message::MessageStatus;
 use domain::phone_number::PhoneNumber;
@@ -253,14 +254,15 @@ async fn journals(bench: &mut Bench<'_>, root: &Account, child: &Account, quiet:
             let whose = if scope == Scope::Tree { "the tree" } else { of.name() };
             bench
                 .run(&format!("journal of {whose}, {name}"), 50.0, || async {
-                    Ok(journal::page(base, of, scope, &search, None, 50)
+                    Ok(journal::page(base, of, scope, &search, None, 50, &Actor::command_line())
                         .await?
                         .map_or(0, |found| found.messages.len()))
                 })
                 .await?;
         }
     }
-    let newest = journal::page(base, root, Scope::Tree, &Search::default(), None, 1).await?;
+    let newest =
+        journal::page(base, root, Scope::Tree, &Search::default(), None, 1, &Actor::command_line()).await?;
     if let Some(sent) = newest.and_then(|found| found.messages.into_iter().next()) {
         bench
             .run("one message", 10.0, || async {

@@ -25,8 +25,40 @@ const EACH_MAX: usize = 64;
 pub enum Whose {
     /// One account's alone.
     One(AccountId),
-    /// An account's and those of all below it.
-    Tree(Account),
+    /// Those that somebody in `asker`, which is the account or stands above it, may look at without being
+    /// asked in.
+    Open {
+        /// The account.
+        node: Account,
+        /// Whether also those of all below it.
+        tree: bool,
+        /// Where they look from. Its own messages are theirs to read.
+        asker: AccountId,
+    },
+}
+
+/// That account `of` may be looked into from above without anybody being asked or told: it is open, or has
+/// no members who could be asked; and it is not closed.
+fn is_open(of: &str) -> String {
+    format!(
+        "exists (select 1 from accounts o where o.id = {of} and o.state <> 3
+            and (o.access = 0 or not exists (select 1 from members x where x.account_id = o.id)))"
+    )
+}
+
+/// How many accounts among a node and those below it may not be looked into without asking or telling
+/// somebody, at most `max`; `asker` and those that are closed do not count.
+pub async fn left_out(conn: &mut Conn, node: &Account, asker: AccountId, max: i64) -> Result<i64> {
+    let path = path_text(&node.path);
+    let sql = format!(
+        "select count(*) from (select 1 from accounts o
+        where o.root_id = $1 and {} and o.access <> 0 and o.state <> 3 and o.id <> $3
+            and exists (select 1 from members x where x.account_id = o.id)
+        limit $4) n",
+        within("o.path", "cast($2 as text)")
+    );
+    let params = [node.root().0.into(), Value::from(&path), asker.0.into(), max.into()];
+    conn.number(&sql, &params).await
 }
 
 /// To whom.
@@ -113,13 +145,20 @@ pub async fn search_within(
     limit: i64,
     budget: i64,
 ) -> Result<Found> {
-    let sources = sources(conn, whose, search).await?;
+    let asker = match whose {
+        Whose::Open { asker, .. } => Some(*asker),
+        Whose::One(_) => None,
+    };
+    let sources = sources(conn, whose, search, asker).await?;
+    if sources.is_empty() {
+        return Ok(Found { messages: Vec::new(), next: None, searched_to: None });
+    }
     let budget = (budget / sources.len() as i64).max(limit + 1);
     let mut messages = Vec::new();
     // Nothing that lies further back than the latest place where a source gave up is known whole.
     let mut frontier: Option<Cursor> = None;
     for source in &sources {
-        let (found, gave_up) = source.look(conn, search, after, limit + 1, budget).await?;
+        let (found, gave_up) = source.look(conn, search, asker, after, limit + 1, budget).await?;
         messages.extend(found);
         frontier = frontier.max(gave_up);
     }
@@ -148,11 +187,17 @@ enum Source {
     To(AccountId, i64, Option<AccountId>, Option<String>),
 }
 
-async fn sources(conn: &mut Conn, whose: &Whose, search: &Search) -> Result<Vec<Source>> {
+async fn sources(
+    conn: &mut Conn,
+    whose: &Whose,
+    search: &Search,
+    asker: Option<AccountId>,
+) -> Result<Vec<Source>> {
     if let Some(Recipient::Exactly(number)) = search.recipient {
         let number = number.as_i64();
         return Ok(vec![match whose {
-            Whose::Tree(node) => Source::To(node.root(), number, None, below(node)),
+            Whose::Open { node, tree: true, .. } => Source::To(node.root(), number, None, below(node)),
+            Whose::Open { node, .. } => Source::To(node.root(), number, Some(node.id), None),
             Whose::One(account) => {
                 let sql = "select root_id from accounts where id = $1";
                 let root = AccountId(conn.number(sql, &[account.0.into()]).await?);
@@ -162,12 +207,17 @@ async fn sources(conn: &mut Conn, whose: &Whose, search: &Search) -> Result<Vec<
     }
     let node = match whose {
         Whose::One(account) => return Ok(vec![Source::Account(*account)]),
-        Whose::Tree(node) => node,
+        Whose::Open { node, tree: false, .. } => return Ok(vec![Source::Account(node.id)]),
+        Whose::Open { node, .. } => node,
     };
+    // Accounts that are not open would have their messages walked through for nothing.
+    let open = asker.map_or_else(String::new, |asker| {
+        format!("and (accounts.id = {asker} or {})", is_open("accounts.id"))
+    });
     let path = path_text(&node.path);
     if node.parent.is_some() {
         let sql = format!(
-            "select id from accounts where root_id = $1 and {} limit $3",
+            "select id from accounts where root_id = $1 and {} {open} limit $3",
             within("path", "cast($2 as text)")
         );
         let params = [node.root().0.into(), Value::from(&path), (EACH_MAX as i64 + 1).into()];
@@ -190,6 +240,7 @@ impl Source {
         &self,
         conn: &mut Conn,
         search: &Search,
+        asker: Option<AccountId>,
         after: Option<Cursor>,
         limit: i64,
         budget: i64,
@@ -198,7 +249,10 @@ impl Source {
         let inner = self.rows(&mut asked, search, after);
         let budget_at = asked.param(budget.into());
         let walked = asked.params.clone();
-        let fits = self.fits(&mut asked, search);
+        let mut fits = self.fits(&mut asked, search);
+        if let Some(asker) = asker {
+            fits += &format!(" and (m.account_id = {asker} or {})", is_open("m.account_id"));
+        }
         let limit_at = asked.param(limit.into());
         // SQLite gives the rows in the order of the inner statement, and an order here would have it read
         // all of them. PostgreSQL may join the accounts in any order, so it has to be told.

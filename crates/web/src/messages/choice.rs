@@ -6,17 +6,20 @@ use domain::phone_number::Country;
 use gateway::Base;
 use gateway::clock::{number_of, start_of_day};
 use gateway::journal::{Search, recipient};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::door::Place;
 use crate::form::{Field, Typed};
 use crate::link::Link;
+use crate::messages::Whose;
 use crate::send::Offered;
 
 /// The choices of state: the word of the address, what is read, what it means to the books.
-const STATES: [(&str, &str, &[MessageStatus]); 10] = [
+const STATES: [(&str, &str, &[MessageStatus]); 11] = [
     ("under-way", "Under way", &[Accepted, Queued, Submitted]),
+    ("open", "Neither delivered nor failed", &[Accepted, Queued, Submitted, Scheduled, Cancelled, Unknown]),
     ("delivered", "Delivered", &[Delivered]),
     ("failed", "Failed, for any reason", &[Undelivered, Expired, Rejected]),
     ("scheduled", "Scheduled", &[Scheduled]),
@@ -72,13 +75,13 @@ impl Choice {
         self.given.iter().fold(to, |link, (name, value)| link.with(name, value))
     }
 
-    fn link_without(&self, own: &str, left_out: &str) -> String {
+    fn link_without(&self, own: &str, left_out: &str) -> Link {
         let rest = self.given.iter().filter(|(name, _)| *name != left_out);
-        rest.fold(Link::to(own), |link, (name, value)| link.with(name, value)).into()
+        rest.fold(Link::to(own), |link, (name, value)| link.with(name, value))
     }
 
     /// What was chosen in words, each with an address without it.
-    pub fn chips(&self, own: &str, place: &Place) -> Vec<(String, String)> {
+    pub fn chips(&self, own: &str, whose: &Whose, place: &Place) -> Vec<(String, String)> {
         let words = |name: &str, value: &str| match name {
             "recipient" => format!("To {value}"),
             "state" => STATES.iter().find(|(word, ..)| *word == value).map_or(value, |s| s.1).to_owned(),
@@ -90,7 +93,8 @@ impl Choice {
             "country" => country_name(value),
             other => other.to_owned(),
         };
-        self.given.iter().map(|(name, value)| (words(name, value), self.link_without(own, name))).collect()
+        let without = |name: &str| whose.link(self.link_without(own, name)).into();
+        self.given.iter().map(|(name, value)| (words(name, value), without(name))).collect()
     }
 
     /// The fields that are always there.
@@ -108,23 +112,17 @@ impl Choice {
     }
 
     /// The fields that are folded away.
-    pub fn more(&self, asked: &Typed, offered: &Offered, has_below: bool) -> Vec<Field> {
+    pub fn more(&self, asked: &Typed, offered: &Offered) -> Vec<Field> {
         let mut countries: Vec<(String, String)> = vec![(String::new(), "Any".to_owned())];
         let chosen = Some(asked.text("country").to_owned()).filter(|code| !offered.countries.contains(code));
         let known = offered.countries.iter().cloned().chain(chosen);
         countries
             .extend(known.filter_map(|code| Some((code.clone(), Country::parse(&code)?.name().to_owned()))));
-        let mut fields = vec![
+        vec![
             asked.field("sender", "Sender").offers(offered.senders.clone()),
             asked.field("label", "Label").offers(offered.labels.clone()),
             asked.choice("country", "Country", countries),
-        ];
-        if has_below {
-            fields.push(
-                asked.field("account", "Subaccount").keys("numeric").example("Its number: opens it there"),
-            );
-        }
-        fields
+        ]
     }
 }
 
@@ -134,7 +132,11 @@ pub(crate) fn country_name(code: &str) -> String {
 }
 
 fn shown(date: &str, place: &Place) -> String {
-    date.parse::<Date>().map_or_else(|_| date.to_owned(), |d| place.format().day(number_of(d)))
+    let format = place.format();
+    if let Ok(moment) = date.parse::<Timestamp>() {
+        return format.time(Moment(moment.as_microsecond())).words().to_owned();
+    }
+    date.parse::<Date>().map_or_else(|_| date.to_owned(), |d| format.day(number_of(d)))
 }
 
 fn search(given: &[(&'static str, String)], place: &Place, base: &Base) -> Option<Search> {
@@ -150,8 +152,8 @@ fn search(given: &[(&'static str, String)], place: &Place, base: &Base) -> Optio
                 let (.., statuses) = STATES.iter().find(|(word, ..)| word == value)?;
                 search.status = statuses.to_vec();
             }
-            "from" => search.from = Some(begin_of(value.parse().ok()?, zone)?),
-            "to" => search.before = Some(begin_of(value.parse::<Date>().ok()?.tomorrow().ok()?, zone)?),
+            "from" => search.from = Some(at(value, zone, false)?),
+            "to" => search.before = Some(at(value, zone, true)?),
             "sender" => search.sender = Some(value.clone()),
             "label" => search.label = Some(value.clone()),
             "no_label" => search.label = Some(String::new()),
@@ -162,6 +164,31 @@ fn search(given: &[(&'static str, String)], place: &Place, base: &Base) -> Optio
     Some(search)
 }
 
-fn begin_of(date: Date, zone: &TimeZone) -> Option<Moment> {
-    start_of_day(number_of(date), zone)
+/// The beginning of a date, or its end, as the account counts dates; or a moment, as the links of pages
+/// that count them otherwise name it.
+fn at(text: &str, zone: &TimeZone, is_end: bool) -> Option<Moment> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(Moment(moment.as_microsecond()));
+    }
+    let date: Date = text.parse().ok()?;
+    start_of_day(number_of(if is_end { date.tomorrow().ok()? } else { date }), zone)
+}
+
+/// Dates from one to another, both included, as the journal of an account is to be asked for them. They
+/// are dates of `counted`, which may be another zone than the account's own.
+pub(crate) fn dates_of(
+    first: Date,
+    last: Date,
+    counted: &TimeZone,
+    own: &TimeZone,
+) -> [(&'static str, String); 2] {
+    if counted == own {
+        return [("from", first.to_string()), ("to", last.to_string())];
+    }
+    let begin = |date: Date| {
+        let at = start_of_day(number_of(date), counted)?;
+        Timestamp::from_microsecond(at.0).ok().map(|at| at.to_string())
+    };
+    let end = last.tomorrow().ok().and_then(begin);
+    [("from", begin(first).unwrap_or_default()), ("to", end.unwrap_or_default())]
 }

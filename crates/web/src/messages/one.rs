@@ -9,12 +9,13 @@ use domain::message::{MessageClass, MessageStatus};
 use domain::permission::Action;
 use domain::phone_number::Country;
 use domain::text::Alphabet;
-use gateway::journal::{self, Price, Step, Told};
+use gateway::journal::{self, Look, Price, Step, Told};
 
 use crate::door::Place;
 use crate::error::Stop;
 use crate::format::{Format, Time};
 use crate::link::Link;
+use crate::messages::{looker, reaches_down};
 use crate::page::{self, Shell};
 use crate::parts::{Badge, Copy};
 use crate::send::sees_money;
@@ -85,6 +86,9 @@ pub async fn cancel(
 ) -> Result<Response, Stop> {
     let told = told(&console, &place, &id).await?;
     let id = told.story.sent.fate.id;
+    if told.account.id != place.account.id {
+        return Err(Stop::GoTo(format!("/a/{}/messages/{id}", told.account.id)));
+    }
     let done = console.gateway.cancel(&place.account, &[id], &place.actor()).await?;
     let here = place.href(&format!("messages/{id}"));
     Ok(match (done.contains(&id), sees_money(&place)) {
@@ -99,14 +103,21 @@ pub async fn cancel(
     })
 }
 
-/// The message of this very account. One of an account below is read there, behind its own door.
+/// The message of this very account, or of one below it that is open. One of another account below is
+/// read there, behind its own door.
 async fn told(console: &Console, place: &Place, id: &str) -> Result<Told, Stop> {
     let id = MessageId(id.parse().map_err(|_| Stop::NotThere)?);
-    let told = journal::message(&console.gateway, &place.account, id).await?.ok_or(Stop::NotThere)?;
-    if told.account.id != place.account.id {
-        return Err(Stop::GoTo(format!("/a/{}/messages/{id}", told.account.id)));
+    let base = &console.gateway;
+    let to = |of: AccountId| Stop::GoTo(format!("/a/{of}/messages/{id}"));
+    // Whose it is decides who may look at it, and only then is it told, and the look written down.
+    let of = journal::message(base, &place.account, id).await?.ok_or(Stop::NotThere)?.account.id;
+    if of != place.account.id && !reaches_down(place) {
+        return Err(to(of));
     }
-    Ok(told)
+    match journal::look(base, &place.account, id, &looker(place)).await?.ok_or(Stop::NotThere)? {
+        Look::Told(told) => Ok(*told),
+        Look::StepIn(of) => Err(to(of)),
+    }
 }
 
 impl Page {
@@ -114,7 +125,8 @@ impl Page {
         let (story, format) = (&told.story, place.format());
         let (sent, sees_money) = (&story.sent, sees_money(place));
         let (id, status) = (sent.fate.id, sent.fate.status);
-        let may_send = place.may(Action::SendMessages);
+        let is_own = told.account.id == place.account.id;
+        let may_send = is_own && place.may(Action::SendMessages);
         let number = format.phone(sent.recipient);
         let again = Link::to(place.href("send"))
             .with("recipients", format!("+{}", sent.recipient))
@@ -137,12 +149,15 @@ impl Page {
                 .map(|(at, step)| shown(step, format.time_exact(*at), place))
                 .collect(),
             notes: notes(told),
-            facts: facts(told, format),
+            facts: match is_own {
+                true => facts(told, format),
+                false => [vec![("Account", told.account.name().to_owned())], facts(told, format)].concat(),
+            },
             parts: parts(told, format),
             price,
             levels,
             booked: if sees_money { booked(told, format) } else { Vec::new() },
-            statement: place.may(Action::SeeCredits).then(|| place.href("credits")),
+            statement: (is_own && place.may(Action::SeeCredits)).then(|| place.href("credits")),
             id: Copy { label: "Number of the message".to_owned(), text: id.to_string(), is_block: false },
             again: (may_send && is_text && !sent.text.is_empty()).then(|| again.into()),
             cancel: (may_send && status == MessageStatus::Scheduled).then(|| Cancel {

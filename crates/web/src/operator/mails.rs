@@ -12,7 +12,9 @@ use super::{shell, tabs};
 use crate::error::Stop;
 use crate::form::{Asked, Field};
 use crate::format::{Format, Time};
-use crate::page::{self, Shell, encoded};
+use crate::link::Link;
+use crate::page::{self, Shell};
+use crate::paging::Paging;
 use crate::parts::{Badge, Empty, Pager, Tabs};
 use crate::signed_in::Person;
 use crate::{Console, flash};
@@ -76,12 +78,12 @@ pub async fn show(
     let counts = operator::mail_counts(&console.gateway).await?;
     let count = |state: MailState| counts.iter().find(|(s, _)| *s == state).map_or(0, |(_, count)| *count);
     let state = MailState::parse(asked.text("state"));
-    let before: Option<i64> = asked.text("before").parse().ok();
-    let mut all = operator::mails(&console.gateway, state, before, PAGE + 1).await?;
+    let paging = Paging::of(&asked);
+    let mut all = operator::mails(&console.gateway, state, paging.place(), PAGE + 1).await?;
     let has_more = all.len() as i64 > PAGE;
     all.truncate(PAGE as usize);
     let last = all.last().filter(|_| has_more).map(|mail| mail.id);
-    let query = format!("/operator/mails?state={}", encoded(asked.text("state")));
+    let link = Link::to("/operator/mails").with("state", asked.text("state"));
     let kept = count(MailState::Kept);
     let mut states = vec![(String::new(), "All".to_owned())];
     states.extend(MailState::ALL.map(|state| {
@@ -100,11 +102,7 @@ pub async fn show(
             "No mails",
             "Invitations, links and notices stand here once they are written.",
         ),
-        pager: Pager {
-            first: before.map(|_| query.clone()),
-            next: last.map(|id| format!("{query}&before={id}")),
-            ..Pager::default()
-        },
+        pager: paging.pager(&link, last),
         shell,
     })
 }

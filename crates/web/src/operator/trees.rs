@@ -13,7 +13,9 @@ use crate::Console;
 use crate::error::Stop;
 use crate::form::{Asked, Field};
 use crate::format::{Format, Time};
-use crate::page::{self, Shell, encoded};
+use crate::link::Link;
+use crate::page::{self, Shell};
+use crate::paging::Paging;
 use crate::parts::{Badge, Empty, Pager, Tabs};
 use crate::signed_in::Person;
 
@@ -72,14 +74,11 @@ pub async fn show(
     let shell = shell(&console, &headers, &person, "Accounts").await?;
     let search = Some(asked.text("q").to_owned()).filter(|words| !words.is_empty());
     let filter = Filter { search: search.clone(), open_only: asked.ticked("open") };
-    let after: Option<i64> = asked.text("after").parse().ok();
-    let mut all = operator::trees(&console.gateway, &filter, after.map(AccountId), PAGE + 1).await?;
+    let paging = Paging::of(&asked);
+    let mut all = operator::trees(&console.gateway, &filter, paging.place().map(AccountId), PAGE + 1).await?;
     let has_more = all.len() as i64 > PAGE;
     all.truncate(PAGE as usize);
-    let mut query = format!("/operator/trees?q={}", encoded(asked.text("q")));
-    if filter.open_only {
-        query.push_str("&open=1");
-    }
+    let link = Link::to("/operator/trees").with("q", asked.text("q")).with_if("open", filter.open_only);
     let empty = match &search {
         Some(_) => {
             Empty::new("search", "No account fits", "Look for a part of a name, an address or a number.")
@@ -97,11 +96,7 @@ pub async fn show(
         open_only: asked.tick("open", "Leave out closed ones"),
         rows: all.iter().map(|tree| Row::of(tree, &shell.format)).collect(),
         empty,
-        pager: Pager {
-            first: after.map(|_| query.clone()),
-            next: all.last().filter(|_| has_more).map(|tree| format!("{query}&after={}", tree.root)),
-            ..Pager::default()
-        },
+        pager: paging.pager(&link, all.last().filter(|_| has_more).map(|tree| tree.root)),
         shell,
     })
 }

@@ -1,9 +1,11 @@
 //! What is asked of the statistics: dates, what they are parted by, whose they are, and the filters.
 
+use std::collections::BTreeSet;
+
 use domain::id::AccountId;
 use domain::permission::{self, Action};
 use domain::phone_number::Country;
-use gateway::clock::{date_of, day_of, number_of};
+use gateway::clock::{date_of, day_of};
 use gateway::scope::Scope;
 use gateway::statistics::{self, Compare, Counts, Dimension, Key, Question, Range};
 use jiff::ToSpan as _;
@@ -29,6 +31,8 @@ const RANGES: [(&str, &str); 6] = [
 ];
 /// The range where none is asked for.
 const USUAL: &str = "30d";
+/// What stands before the number of an account when all below it are meant, too.
+pub(crate) const TREE_OF: &str = "tree-";
 /// Accounts offered to choose from, those that sent most.
 const ACCOUNTS: usize = 30;
 
@@ -100,6 +104,8 @@ pub struct Choice {
     /// Whether there are accounts below that the person may look at.
     has_below: bool,
     accounts: Vec<(AccountId, String)>,
+    /// Those of them that have others below.
+    parents: BTreeSet<AccountId>,
     label: Option<String>,
     country: Option<String>,
     sender: Option<String>,
@@ -124,7 +130,15 @@ impl Choice {
                     Scope::One(id)
                 }
                 Ok(_) => Scope::Only,
-                Err(_) => Scope::Tree,
+                Err(_) => match written.strip_prefix(TREE_OF).map(|id| id.parse().map(AccountId)) {
+                    Some(Ok(id)) if id != place.account.id => {
+                        let account = place.below(console, id).await?;
+                        one = Some((id, account.name().to_owned()));
+                        Scope::TreeOf(id)
+                    }
+                    Some(Err(_)) => return Err(Stop::NotThere),
+                    _ => Scope::Tree,
+                },
             },
             written => match written.parse().map(AccountId) {
                 Ok(id) if id != place.account.id => return Err(Stop::NotThere),
@@ -161,6 +175,7 @@ impl Choice {
             one,
             has_below,
             accounts: Vec::new(),
+            parents: BTreeSet::new(),
             label: given("label").or_else(|| asked.ticked("no_label").then(String::new)),
             country: given("country").and_then(|code| Some(Country::parse(&code)?.as_str().to_owned())),
             sender: given("sender"),
@@ -168,6 +183,10 @@ impl Choice {
         };
         if has_below {
             choice.accounts = accounts(console, place, range).await?;
+            let offered = choice.accounts.iter().chain(&choice.one).map(|(id, _)| id.0);
+            let offered: Vec<i64> = offered.collect();
+            let mut conn = base.db.read().await?;
+            choice.parents = storage::subaccounts::with_children(&mut conn, &offered).await?;
         }
         Ok(choice)
     }
@@ -211,7 +230,8 @@ impl Choice {
 
     fn scope_word(&self) -> Option<String> {
         match self.scope {
-            Scope::One(id) | Scope::TreeOf(id) => Some(id.to_string()),
+            Scope::One(id) => Some(id.to_string()),
+            Scope::TreeOf(id) => Some(format!("{TREE_OF}{id}")),
             Scope::Only if self.has_below => Some("own".to_owned()),
             _ => None,
         }
@@ -264,6 +284,9 @@ impl Choice {
     pub fn scope_words(&self, place: &Place) -> String {
         let name = place.account.name();
         match (&self.scope, &self.one) {
+            (Scope::TreeOf(_), Some((id, one))) => {
+                format!("{one} ({id}) and all accounts below it, below {name}")
+            }
             (_, Some((id, one))) => format!("{one} ({id}) alone, below {name}"),
             (Scope::Tree, _) => format!("{name} and all accounts below it"),
             _ if self.has_below => format!("{name} alone, without the accounts below it"),
@@ -303,7 +326,12 @@ impl Choice {
             ];
             let known =
                 self.accounts.iter().chain(self.one.iter().filter(|one| !self.accounts.contains(one)));
-            scopes.extend(known.map(|(id, name)| (id.to_string(), name.clone())));
+            for (id, name) in known {
+                scopes.push((id.to_string(), name.clone()));
+                if self.parents.contains(id) {
+                    scopes.push((format!("{TREE_OF}{id}"), format!("{name} and all below")));
+                }
+            }
             fields.push(typed.choice("scope", "Accounts", scopes));
         }
         fields.extend([
@@ -344,7 +372,8 @@ impl Choice {
             chip(format!("Sender {sender}"), "sender");
         }
         if let Some((_, name)) = &self.one {
-            chip(format!("Only {name}"), "scope");
+            let below = if matches!(self.scope, Scope::TreeOf(_)) { " and all below" } else { "" };
+            chip(format!("Only {name}{below}"), "scope");
         }
         chips
     }
@@ -412,12 +441,6 @@ async fn accounts(console: &Console, place: &Place, range: Range) -> Result<Vec<
             _ => None,
         })
         .collect())
-}
-
-/// Dates as an address of the journal has them.
-pub fn dates_of(first: Date, last: Date) -> [(&'static str, String); 2] {
-    debug_assert!(number_of(first) <= number_of(last));
-    [("from", first.to_string()), ("to", last.to_string())]
 }
 
 #[cfg(test)]

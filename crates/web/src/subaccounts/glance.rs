@@ -6,6 +6,7 @@ use axum::response::Response;
 use domain::account::AccountState;
 use domain::permission::Action;
 use gateway::overview::{self, Overview};
+use gateway::scope::Scope;
 use gateway::subaccounts::{self, Subaccount};
 
 use super::below::{Below, Head};
@@ -14,8 +15,10 @@ use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Field, Summary, Typed};
 use crate::format::Format;
+use crate::link::Link;
 use crate::page::{self, Shell};
 use crate::parts::{Empty, Figure};
+use crate::statistics::TREE_OF;
 use crate::worth::Worth;
 use crate::{Console, traffic};
 
@@ -67,9 +70,14 @@ async fn drawn(console: &Console, place: &Place, below: &Below, typed: &Typed) -
     let worth = Worth::of(console, &below.path).await?;
     let format = place.format();
     let shown = told.tree.as_ref().map_or(&told.own, |tree| &tree.traffic);
+    let id = below.account.id;
+    let scope = if told.tree.is_some() { Scope::TreeOf(id) } else { Scope::One(id) };
+    let behind = traffic::Behind::of(console, place, scope).await?;
     let is_empty = shown.recent.accepted == 0 && shown.before.accepted == 0;
-    let charts =
-        vec![traffic::messages_chart("sent", shown, format), traffic::delivery_chart("rate", shown, format)];
+    let charts = vec![
+        traffic::messages_chart("sent", shown, Some(&behind), format),
+        traffic::delivery_chart("rate", shown, Some(&behind), format),
+    ];
     let nothing = || {
         let words = "What it sends stands here by day, with what arrived and what it cost.";
         Empty::new("send", "Nothing sent in 60 days", words)
@@ -88,7 +96,7 @@ async fn drawn(console: &Console, place: &Place, below: &Below, typed: &Typed) -
         },
         charts: if is_empty { Vec::new() } else { charts },
         empty: is_empty.then(nothing),
-        facts: facts(&line, below, format),
+        facts: facts(&line, place, below, format),
         acts: place.may(Action::ManageSubaccounts).then(|| Acts::of(below, typed)),
     })
 }
@@ -106,7 +114,7 @@ fn figures(told: &Overview, worth: Option<Worth>, format: &Format) -> Vec<Figure
     ]
 }
 
-fn facts(line: &Subaccount, below: &Below, format: &Format) -> Vec<Fact> {
+fn facts(line: &Subaccount, place: &Place, below: &Below, format: &Format) -> Vec<Fact> {
     let account = &line.account;
     let fact = |label, words: String| Fact { label, words, href: None };
     let mut facts = vec![
@@ -130,6 +138,13 @@ fn facts(line: &Subaccount, below: &Below, format: &Format) -> Vec<Fact> {
         },
         href: below.may(Action::SeeMembers).then(|| below.href("members")),
     });
+    if place.may(Action::SeeStatistics) {
+        let scope =
+            if line.children > 0 { format!("{TREE_OF}{}", account.id) } else { account.id.to_string() };
+        let href = Link::to(place.href("statistics")).with("scope", scope);
+        let words = "by day, country, label and sender".to_owned();
+        facts.push(Fact { label: "Statistics", words, href: Some(href.into()) });
+    }
     if line.children > 0 {
         let words = format.many(line.children, "account", "accounts");
         let href = format!("/a/{}/subaccounts", account.id);
@@ -171,7 +186,7 @@ pub(crate) mod tests {
         let traffic = traffic::tests::sample();
         Glance {
             figures: vec![traffic::lasts(&traffic, domain::credits::Credits(5))],
-            charts: vec![traffic::messages_chart("sent", &traffic, &shell.format)],
+            charts: vec![traffic::messages_chart("sent", &traffic, None, &shell.format)],
             head: Head::sample("overview"),
             sums: "Sums of <i>two</i>.".into(),
             empty: None,

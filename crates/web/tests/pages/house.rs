@@ -171,6 +171,18 @@ impl House {
         storage::ledger::balance(&mut conn, account).await.unwrap().0.0
     }
 
+    /// Waits until every message has come to its end.
+    pub async fn settled(&self) {
+        let sql = "select count(*) from messages where status < 4";
+        for _ in 0..2_000 {
+            if self.gateway.db.read().await.unwrap().number(sql, &[]).await.unwrap() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("messages are under way for ten seconds");
+    }
+
     /// The books are in order.
     pub async fn sound(&self) {
         let mut snapshot = self.gateway.db.snapshot().await.unwrap();
@@ -320,6 +332,18 @@ impl Answer {
     pub fn value_of(&self, name: &str) -> String {
         let (_, rest) = self.body.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
         rest.split('"').next().unwrap().to_owned()
+    }
+
+    /// Where the link of this relation leads: `next` or `prev`.
+    pub fn link(&self, relation: &str) -> Option<String> {
+        let (before, _) = self.body.split_once(&format!("\" rel=\"{relation}\""))?;
+        Some(before.rsplit_once("href=\"")?.1.replace("&#38;", "&"))
+    }
+
+    /// What the rows of the table lead to, in their order.
+    pub fn rows(&self) -> Vec<String> {
+        let rows = self.body.split("<th scope=\"row\" class=\"cell-name\"><a href=\"").skip(1);
+        rows.filter_map(|row| Some(row.split('"').next()?.to_owned())).collect()
     }
 
     /// Asserts that all these texts stand there, and none of those.

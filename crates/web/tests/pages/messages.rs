@@ -1,13 +1,27 @@
 //! `/a/{id}/messages`.
 
+use domain::account::Account;
+use domain::actor::Actor;
 use domain::id::MessageId;
-use domain::member::Role;
+use domain::member::{Access, Role};
 use gateway::accept::SendRequest;
+use gateway::settings::{self, Change};
 
 use crate::house::House;
 
 /// Sends to numbers from the console's account, and gives the ids.
 async fn sent(house: &House, text: &str, label: &str, to: &[&str], later: bool) -> Vec<MessageId> {
+    sent_by(house, &house.main, text, label, to, later).await
+}
+
+async fn sent_by(
+    house: &House,
+    of: &Account,
+    text: &str,
+    label: &str,
+    to: &[&str],
+    later: bool,
+) -> Vec<MessageId> {
     let request = SendRequest {
         recipients: to.iter().map(|to| (*to).to_owned()).collect(),
         text: text.to_owned(),
@@ -17,7 +31,7 @@ async fn sent(house: &House, text: &str, label: &str, to: &[&str], later: bool) 
         actor: "test".to_owned(),
         ..SendRequest::default()
     };
-    let account = std::sync::Arc::new(house.main.clone());
+    let account = std::sync::Arc::new(of.clone());
     let sent = house.gateway.send(&account, request).await.unwrap();
     sent.messages.into_iter().filter_map(|message| message.id).collect()
 }
@@ -63,9 +77,7 @@ async fn messages_are_found_by_what_they_are() {
     for role in [Role::Analyst, Role::Finance, Role::Developer] {
         assert_eq!(house.person(house.main.id, role).await.get(&path).await.status, 403, "{role:?}");
     }
-    // Those of an account below are read there, those of others nowhere.
-    let below = owner.get(format!("{path}?account={}&label=x", house.branch.id)).await;
-    assert_eq!(below.location, format!("/a/{}/messages?label=x", house.branch.id));
+    // Those of others are read nowhere.
     assert_eq!(owner.get(format!("{path}?account={}", house.foreign.id)).await.status, 404);
     assert_eq!(owner.get(format!("/a/{}/messages", house.foreign.id)).await.status, 404);
 }
@@ -135,4 +147,76 @@ async fn what_is_scheduled_can_be_taken_back_once() {
     }
     owner.get(&path).await.shows(&["cancelled", "Refunded"], &["Cancel the message"]);
     house.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_of_a_main_account_reaches_down_where_it_is_let() {
+    let house = House::new().await;
+    let path = format!("/a/{}/messages", house.main.id);
+    let (branch, foreign) = (house.branch.id, house.foreign.id);
+    sent(&house, "From the house", "a", &["+4915123456789"], false).await;
+    let id = sent_by(&house, &house.branch, "From the branch", "b", &["+4915123456780"], false).await[0];
+    sent_by(&house, &house.foreign, "CANARY", "c", &["+4915123456781"], false).await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    owner.get(&path).await.shows(&["From the house", "alone"], &["From the branch", "CANARY"]);
+    let whole = owner.get(format!("{path}?scope=all")).await;
+    whole.shows(
+        &["From the house", "From the branch", "Filiale Köln", "accounts below it that are open"],
+        &["CANARY", "left out"],
+    );
+    let one = owner.get(format!("{path}?account={branch}&label=b")).await;
+    one.shows(&["From the branch", "alone, below Nordlicht"], &["From the house"]);
+    let message = owner.get(format!("{path}/{id}")).await;
+    message.shows(&["From the branch", "Filiale Köln", "€0.10"], &["Send again", "Cancel the message"]);
+    let file = owner.get(format!("{path}/export.csv?scope=all")).await;
+    assert!(file.has("From the branch") && !file.has("CANARY"), "{file:?}");
+    // Its members read who looked.
+    let theirs = house.person(branch, Role::Owner).await;
+    let log = theirs.get(format!("/a/{branch}/audit")).await;
+    log.shows(&["read messages from above", "Nordlicht"], &[]);
+    assert_eq!(log.body.matches("read messages from above").count(), 1, "once an hour");
+    // Now there is somebody to ask, or to mail.
+    for access in [Access::Ask, Access::Notify] {
+        let change = Change { access: Some(access), ..Change::default() };
+        settings::change(&house.gateway, branch, &change, &Actor::command_line()).await.unwrap();
+        let whole = owner.get(format!("{path}?scope=all")).await;
+        whole.shows(&["From the house", "1\u{a0}account is left out"], &["From the branch"]);
+        let one = owner.get(format!("{path}?account={branch}&label=b")).await;
+        assert_eq!(one.location, format!("/a/{branch}/messages?label=b"), "{access:?}");
+        let door = owner.get(&one.location).await;
+        assert!(door.location.starts_with(&format!("/a/{branch}/step-in")), "{door:?}");
+        assert_eq!(owner.get(format!("{path}/{id}")).await.location, format!("/a/{branch}/messages/{id}"));
+        let file = owner.get(format!("{path}/export.csv?scope=all")).await;
+        assert!(file.has("From the house") && !file.has("From the branch"), "{file:?}");
+    }
+    // Roles that do not reach down see no more than before; nothing reaches up or to others.
+    let messaging = house.person(house.main.id, Role::Messaging).await;
+    messaging.get(format!("{path}?scope=all")).await.shows(&["From the house"], &["From the branch"]);
+    assert_eq!(messaging.get(format!("{path}/{id}")).await.status, 303);
+    for account in [foreign.to_string(), "1".to_owned(), "x".to_owned()] {
+        assert_eq!(owner.get(format!("{path}?account={account}")).await.status, 404, "{account}");
+        assert_eq!(owner.get(format!("{path}/export.csv?account={account}")).await.status, 404, "{account}");
+    }
+    let up = theirs.get(format!("/a/{branch}/messages?account={}&scope=all", house.main.id)).await;
+    assert_eq!(up.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_pages_on_and_back() {
+    let house = House::new().await;
+    let numbers: Vec<String> = (0..120).map(|n| format!("+4915123450{n:03}")).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    sent(&house, "Many", "a", &numbers, false).await;
+    let owner = house.person(house.main.id, Role::Owner).await;
+    let first = owner.get(format!("/a/{}/messages?label=a", house.main.id)).await;
+    let second = owner.get(first.link("next").unwrap()).await;
+    let third = owner.get(second.link("next").unwrap()).await;
+    assert_eq!((first.link("prev"), third.link("next")), (None, None));
+    let back = owner.get(third.link("prev").unwrap()).await;
+    assert_eq!(back.rows(), second.rows());
+    let begin = owner.get(back.link("prev").unwrap()).await;
+    assert_eq!(begin.rows(), first.rows());
+    let all: std::collections::BTreeSet<String> =
+        [first.rows(), second.rows(), third.rows()].concat().into_iter().collect();
+    assert_eq!(all.len(), 120);
 }

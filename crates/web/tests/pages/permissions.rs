@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use domain::account::Account;
 use domain::actor::Actor;
 use domain::id::AccountId;
-use domain::member::Role;
+use domain::member::{Access, Role};
+use gateway::settings::{self, Change};
 use gateway::{accounts, keys, logins, members, sessions};
 use web::{Method, Method::Get, Method::Post, PAGES};
 
@@ -426,6 +427,9 @@ async fn nobody_reads_a_word_of_foreign_accounts_on_any_page() {
     ];
     for (word, account, _) in tenants {
         plant(&house, account, word).await;
+        // An account that is open is read from above; each of these wants to be asked first.
+        let ask = Change { access: Some(Access::Ask), ..Change::default() };
+        settings::change(&house.gateway, account.id, &ask, &Actor::command_line()).await.unwrap();
     }
     let mut people = Vec::new();
     for (word, account, _) in tenants {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::people::ask_first;
 use crate::house::House;
 
 async fn send(house: &House, key: &str, form: &str) {
@@ -112,4 +113,47 @@ async fn statistics_and_statement_agree_to_the_last_digit() {
     let first = house.got(&as_child, "/v1/statement?limit=1").await;
     let next = format!("/v1/statement?limit=1&cursor={}", first["next_cursor"].as_str().unwrap());
     assert_eq!(all(&house.got(&as_child, next).await, "amount"), ["10.00"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_below_are_read_where_they_are_open_and_the_look_is_in_the_log() {
+    let house = House::new().await;
+    let child = house.account("Child", Some(house.main.id), 10).await;
+    let other = house.account("Other", Some(house.main.id), 10).await;
+    let foreign = house.account("Foreign", None, 10).await;
+    let key = house.key(house.main.id, |new| new.subaccount_access = true).await;
+    let without = house.key(house.main.id, |new| new.subaccount_access = false).await;
+    for (of, text) in [(&house.main, "own"), (&child, "child"), (&other, "other"), (&foreign, "CANARY")] {
+        let theirs = house.key(of.id, |_| {}).await;
+        send(&house, &theirs, &format!("to=4915100000001&text={text}")).await;
+    }
+    assert_eq!(all(&house.got(&key, "/v1/messages").await, "text"), ["own"]);
+    let tree = house.got(&key, "/v1/messages?all_below=true").await;
+    assert_eq!(all(&tree, "text"), ["other", "child", "own"]);
+    assert_eq!((&tree["left_out"], &tree["items"][1]["account"]), (&json!(0), &json!(child.id.0)));
+    let id = tree["items"][1]["id"].as_i64().unwrap();
+    assert_eq!(house.got(&key, format!("/v1/messages/{id}")).await["text"], "child");
+    house.v1(&without, "GET", format!("/v1/messages/{id}")).send().await.problem(404, "not_found");
+    let asked = house.v1(&without, "GET", "/v1/messages?all_below=true").send().await;
+    asked.problem(403, "subaccount_access_missing");
+    let one = house.got(&key, format!("/v1/messages?account={}", other.id)).await;
+    assert_eq!(all(&one, "text"), ["other"]);
+    let elsewhere = house.v1(&key, "GET", format!("/v1/messages?account={}", foreign.id)).send().await;
+    elsewhere.wrong_field("account");
+    let looks = async || {
+        let sql = format!(
+            "select count(*) from audit where action = 'messages.look' and account_id = {}",
+            child.id
+        );
+        house.gateway.db.read().await.unwrap().number(&sql, &[]).await.unwrap()
+    };
+    assert_eq!(looks().await, 1);
+    ask_first(&house, child.id).await;
+    let tree = house.got(&key, "/v1/messages?all_below=true").await;
+    assert_eq!(all(&tree, "text"), ["other", "own"]);
+    assert_eq!(tree["left_out"], 1);
+    house.v1(&key, "GET", format!("/v1/messages/{id}")).send().await.problem(404, "not_found");
+    let asked = house.v1(&key, "GET", format!("/v1/messages?account={}", child.id)).send().await;
+    asked.problem(403, "access_not_granted");
+    assert_eq!(looks().await, 1);
 }
