@@ -105,6 +105,10 @@ async fn prices_have_versions_and_what_is_known_to_come_is_told() {
         choose(&base, &main, branch.id, markup("agencies", "100", Some(day(10)))).await.unwrap();
         let later = vec![(day(10).0, 150_000), (raised, 160_000)];
         assert_eq!(paid(&base, &branch, &branch).await, (75_000, None, later, Source::Untold));
+        // A price that counts since this very moment is not changed.
+        let again = choose(&base, &main, branch.id, markup("agencies", "20", None)).await.unwrap_err();
+        assert!(matches!(again, AssignError::Fixed), "{again:?}");
+        clock.set(Moment(NOW.0 + 1));
         // Set anew, nothing of the earlier one remains.
         choose(&base, &main, branch.id, markup("agencies", "20", None)).await.unwrap();
         assert_eq!(paid(&base, &branch, &branch).await.2, [(raised, 96_000)]);

@@ -216,6 +216,9 @@ pub async fn store(tx: &mut Tx, list: PriceListId, rows: &[NewRow], now: Moment)
         let counts_now = || versions.and_then(|v| v.range(..=now).next_back()).map(|(_, (_, price))| *price);
         match (row.effective_from, same_time) {
             (None, _) if counts_now() == Some(row.price) => stored.unchanged += 1,
+            (None, _) if versions.is_some_and(|versions| versions.contains_key(&now)) => {
+                stored.fixed.push((place, counts_now().unwrap_or(row.price)));
+            }
             (Some(_), Some((_, price))) if *price == row.price => stored.unchanged += 1,
             (Some(at), Some((_, price))) if at <= now.after(FIXED_BEFORE) => {
                 stored.fixed.push((place, *price))

@@ -43,6 +43,7 @@ async fn an_account_below_pays_by_a_markup_by_a_list_or_as_above() {
     ] {
         put(&child, body).await.wrong_field(field);
     }
+    house.clock.set(domain::moment::Moment(crate::house::NOW.0 + 1_000_000));
     let loss = put(&child, markup("-20")).await.problem(409, "below_cost");
     assert_eq!((&loss["price"], &loss["cost"]), (&json!("0.06"), &json!("0.075")));
     let mut allowed = markup("-20");
