@@ -115,7 +115,15 @@ async fn many_are_suspended_and_none_that_is_elsewhere() {
         assert!(count(&base.db, "select count(*) from mails where kind = 'account-suspended'").await >= 2);
         let activate = async || {
             let actor = operator();
-            let done = several::change_many(&base, Some(main.id), &ids, Become::Active, Some("l"), &actor, |_, _| ());
+            let done = several::change_many(
+                &base,
+                Some(main.id),
+                &ids,
+                Become::Active,
+                Some("l"),
+                &actor,
+                |_, _| (),
+            );
             done.await.unwrap().into_iter().map(|(_, answer)| answer.is_ok()).collect::<Vec<_>>()
         };
         assert_eq!(activate().await, [true, true, false, false]);

@@ -316,7 +316,16 @@ async fn stop_them(
         doing.tell(Part { place: places.get(&id).copied().unwrap_or(0), account: Some(id), state, words });
     };
     let (base, above) = (&console.gateway, Some(place.account.id));
-    let done = several::change_many(base, above, &ids, Become::Suspended(&reason), Some(&once), &actor(&place), told).await;
+    let done = several::change_many(
+        base,
+        above,
+        &ids,
+        Become::Suspended(&reason),
+        Some(&once),
+        &actor(&place),
+        told,
+    )
+    .await;
     doing.end(done.err().map(|error| broke_off(&error))).await;
 }
 
