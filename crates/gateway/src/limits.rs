@@ -325,7 +325,8 @@ fn most(measure: Measure, written: &Written, problems: &mut Vec<Problem>) -> Opt
             true => ("is no amount", "write an amount of 0 or more, such as 12.50".to_owned()),
             false => ("is no number of messages", format!("write a whole number from 0 to {MESSAGES_MAX}")),
         };
-        problems.push(problem(Field::Most, what, remedy));
+        let shown: String = text.chars().take(20).collect();
+        problems.push(problem(Field::Most, format!("'{shown}' {what}"), remedy));
     }
     let country = match written.country.trim() {
         "" => None,

@@ -46,6 +46,7 @@ struct Row {
     /// Whose use counts.
     whose: String,
     allowed: String,
+    is_list: bool,
     /// What is used, in words and out of how much.
     used: Option<Used>,
     badge: Badge,
@@ -62,6 +63,7 @@ struct Used {
 struct Forms {
     summary: Summary,
     most: Vec<Field>,
+    reach: Option<Field>,
     countries: Vec<Field>,
     senders: Vec<Field>,
 }
@@ -166,6 +168,7 @@ impl Row {
                 _ => "This account".to_owned(),
             },
             allowed,
+            is_list: !matches!(limit.rule, Rule::Most { .. }),
             used,
             badge: Badge::new(tone, words),
             by: name(limit.by),
@@ -230,7 +233,7 @@ impl Forms {
             has_below.then_some(field)
         };
         let measures = Measure::ALL.map(|measure| (measure.as_str(), measure_words(measure)));
-        let mut most = vec![
+        let most = vec![
             typed.choice("kind", "What is limited", measures),
             typed
                 .field("most", "How much at the most")
@@ -245,7 +248,6 @@ impl Forms {
                 .hint("Two letters; empty is every country."),
             typed.field("label", "Only with label").length_max(100).hint("Empty is every message."),
         ];
-        most.extend(reach("reach"));
         let mut countries = vec![
             typed
                 .area("countries", "Countries")
@@ -266,7 +268,7 @@ impl Forms {
                 .hint("Separated by commas or on lines of their own. All others are refused."),
         ];
         senders.extend(reach("senders_reach"));
-        Forms { summary: typed.summary(), most, countries, senders }
+        Forms { summary: typed.summary(), most, reach: reach("reach"), countries, senders }
     }
 }
 
@@ -416,6 +418,7 @@ pub(crate) mod tests {
             what: "Spending a day with label <b>".into(),
             whose: "This account".into(),
             allowed: "€2.00".into(),
+            is_list: false,
             used,
             badge: Badge::new("good", "own"),
             by: "<Nordlicht>".into(),
