@@ -230,6 +230,11 @@ impl Browser<'_> {
         self.asked(request, Body::from(body)).await
     }
 
+    /// The same browser, without its session.
+    pub fn signed_out(&self) -> Browser<'_> {
+        self.house.nobody()
+    }
+
     /// Opens a stream of events by real HTTP.
     pub async fn listen(&self, address: SocketAddr, path: &str, headers: &str) -> Stream {
         let mut line = TcpStream::connect(address).await.unwrap();
