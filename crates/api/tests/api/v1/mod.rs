@@ -7,6 +7,7 @@ mod docs;
 mod keys;
 mod lists;
 mod messages;
+mod needs;
 mod once;
 mod people;
 mod permissions;
