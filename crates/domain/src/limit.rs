@@ -253,7 +253,7 @@ pub fn period(measure: Measure, day: i64, hour: i64) -> i64 {
 /// The share of [`WARNED_AT`] that a use has reached: 0 below the first.
 pub fn reached(used: i64, most: i64) -> i64 {
     let passed = |share: &i64| i128::from(used) * 100 >= i128::from(most) * i128::from(*share);
-    WARNED_AT.into_iter().filter(passed).next_back().unwrap_or(0)
+    WARNED_AT.into_iter().rfind(passed).unwrap_or(0)
 }
 
 /// What a message takes of a limit: its price, or one message.
