@@ -126,7 +126,7 @@ impl Below {
     /// What to know about an account that is not active.
     fn note(&self) -> Option<String> {
         let reason = self.account.state_reason.as_deref().unwrap_or_default();
-        let reason = if reason.is_empty() { String::new() } else { format!(" {reason}") };
+        let reason = if reason.is_empty() { String::new() } else { format!(" Reason: {reason}") };
         match self.account.state {
             AccountState::Active if self.state == AccountState::Active => None,
             AccountState::Active => {
