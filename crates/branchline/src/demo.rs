@@ -30,8 +30,11 @@ use crate::serve::{bind, log, serve};
 use crate::settings::{Carrier, Flags, Kind, Settings};
 
 mod history;
+mod people;
 mod traffic;
 mod world;
+
+use people::Person;
 
 /// The folder of the demo.
 const DATA: &str = "branchline-demo";
@@ -68,6 +71,9 @@ struct Notes {
     sandbox_key: String,
     /// The chain's key.
     chain_key: String,
+    /// Who can sign in, with their passwords.
+    #[serde(default)]
+    logins: Vec<Person>,
 }
 
 impl Demo {
@@ -79,11 +85,17 @@ impl Demo {
         let only = Only::server(&settings.database)?;
         // A port that is taken is better known before the world is made.
         let listener = if self.seed_only { None } else { Some(bind(&settings.listen).await?) };
-        let notes = match known(&settings).await? {
+        let mut notes = match known(&settings).await? {
             Some(notes) => notes,
             None => make(&settings, output).await?,
         };
         let base = books::base(&settings, Missing::Refuse, Clock::of_the_machine()).await?;
+        if notes.logins.is_empty() {
+            // Written down before they are created, so that no password is lost on the way.
+            notes.logins = people::invent(&notes.accounts)?;
+            remember(&settings.data, &notes)?;
+        }
+        people::create(&base, &notes.logins).await?;
         let Some(listener) = listener else {
             let words = welcome(&base, &settings, &notes, None).await?;
             output.say(&object(&notes, &settings, None), &words);
@@ -179,6 +191,7 @@ async fn make(settings: &Settings, output: Output) -> Result<Notes> {
         key: String::new(),
         sandbox_key: String::new(),
         chain_key: String::new(),
+        logins: Vec::new(),
     };
     remember(&settings.data, &notes)?;
     let now = Clock::of_the_machine().now();
@@ -220,7 +233,7 @@ async fn make(settings: &Settings, output: Output) -> Result<Notes> {
     Ok(notes)
 }
 
-/// Writes the notes, for their owner's eyes only: they hold keys.
+/// Writes the notes, for their owner's eyes only: they hold keys and passwords.
 fn remember(folder: &Path, notes: &Notes) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -244,6 +257,7 @@ fn object(notes: &Notes, settings: &Settings, address: Option<&str>) -> serde_js
         "key": notes.key,
         "sandbox_key": notes.sandbox_key,
         "chain_key": notes.chain_key,
+        "logins": notes.logins,
     })
 }
 
@@ -288,15 +302,30 @@ async fn welcome(base: &Base, settings: &Settings, notes: &Notes, address: Optio
         )),
         table.lines()
     );
-    let mut keys = Table::new(&["", ""]);
+    words += &match address {
+        Some(address) => {
+            format!("\n{} at {}\n", strong("Sign in"), Style::Good.paint(&format!("{address}/sign-in")))
+        }
+        None => format!("\n{}\n", strong("Sign in")),
+    };
+    let mut logins = Table::new(&["Who", "E-mail address", "Password"]);
+    for person in &notes.logins {
+        logins.styled([
+            (person.who.clone(), Style::Plain),
+            (person.email.clone(), Style::Good),
+            (person.password.clone(), Style::Good),
+        ]);
+    }
+    words += &logins.lines();
+    let mut keys = Table::new(&["Whose", "API key"]);
     for (whose, key) in [
-        (format!("Key of {agency}"), &notes.key),
-        (format!("Sandbox key of {agency}"), &notes.sandbox_key),
-        (format!("Key of {chain}"), &notes.chain_key),
+        (agency.to_owned(), &notes.key),
+        (format!("{agency}, for trying out"), &notes.sandbox_key),
+        (chain.to_owned(), &notes.chain_key),
     ] {
         keys.styled([(whose, Style::Plain), (key.clone(), Style::Good)]);
     }
-    words += &keys.lines();
+    words += &format!("\n{}\n{}", strong("Call the API"), keys.lines());
     if let Some(address) = address {
         let key = &notes.key;
         words += &format!(

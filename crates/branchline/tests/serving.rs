@@ -224,7 +224,18 @@ async fn the_demo_is_a_world_whose_books_are_right() {
     let sent = client.send("+4915228817386", "Hello").await;
     let id = sent["messages"][0]["id"].as_str().unwrap_or_else(|| panic!("{sent}"));
     assert_eq!(client.report(id).await["dlr"], json!("DELIVERED"));
+    let again = folder.json(&["demo", "--data", "world", "--seed-only"]);
+    assert_eq!(again.refusal().0, "already_running");
+    sign_in_with_all(&server.address, &seeded).await;
     server.stop();
+    // The second run printed what the first did, and another world has other passwords.
+    let printed = folder.words(&["demo", "--data", "world", "--seed-only"]).out;
+    for login in seeded["logins"].as_array().unwrap() {
+        let (email, password) = (login["email"].as_str().unwrap(), login["password"].as_str().unwrap());
+        assert!(printed.lines().any(|line| line.contains(email) && line.ends_with(password)), "{printed}");
+    }
+    let wide = printed.lines().filter(|line| line.contains("@example.com")).map(|line| line.chars().count());
+    assert!(wide.max().unwrap() <= 80, "{printed}");
     // Books that are somebody's are left alone.
     folder.account("somebody", &["--data", "mine"]);
     assert_eq!(folder.json(&["demo", "--data", "mine", "--seed-only"]).refusal().0, "not_empty");
@@ -300,6 +311,44 @@ async fn every_answer_of_every_door_tells_browsers_to_be_careful() {
         assert_eq!(text("server"), "", "{method} {path} tells nobody what it is made of");
     }
     server.stop();
+}
+
+/// Everybody the demo prints comes in with what it prints, and sees what is theirs and no more.
+async fn sign_in_with_all(address: &str, seeded: &Value) {
+    let accounts = seeded["accounts"].as_array().unwrap();
+    let (agency, customer, chain, branch, other) =
+        (&accounts[0], &accounts[1], &accounts[9], &accounts[10], &accounts[11]);
+    let people = [
+        ("owner", [(agency, true), (customer, true), (chain, false), (branch, false)]),
+        ("owner", [(branch, true), (other, false), (chain, false), (agency, false)]),
+        ("finance", [(chain, true), (branch, true), (agency, false), (customer, false)]),
+    ];
+    let logins = seeded["logins"].as_array().unwrap();
+    assert_eq!(logins.len(), people.len(), "{seeded}");
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let mut passwords = std::collections::HashSet::new();
+    for (login, (role, sees)) in logins.iter().zip(people) {
+        assert_eq!(login["role"], json!(role));
+        let password = login["password"].as_str().unwrap();
+        assert!(passwords.insert(password), "two have the same password");
+        let enter = async |password: &str| {
+            let form = [("email", login["email"].as_str().unwrap()), ("password", password)];
+            let request = http.post(format!("{address}/sign-in")).header("Origin", address).form(&form);
+            request.send().await.unwrap()
+        };
+        assert_ne!(enter("not the password of anybody").await.status(), 303);
+        let entered = enter(password).await;
+        assert_eq!(entered.status(), 303, "{login}");
+        let cookies: Vec<&str> =
+            entered.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+        let cookies: Vec<&str> = cookies.iter().filter_map(|cookie| cookie.split(';').next()).collect();
+        let cookies = cookies.join("; ");
+        for (account, seen) in sees {
+            let page = http.get(format!("{address}/a/{account}")).header("Cookie", &cookies);
+            let status = page.send().await.unwrap().status().as_u16();
+            assert_eq!(status, if seen { 200 } else { 404 }, "{login} at {account}");
+        }
+    }
 }
 
 #[test]

@@ -138,6 +138,8 @@ const fn branch(
 pub const AGENCY: usize = 0;
 /// The chain's place.
 pub const CHAIN: usize = 9;
+/// The place of the branch whose manager can sign in.
+pub const BRANCH_OF_THE_MANAGER: usize = 10;
 /// The customer that has departments.
 const UTILITY: usize = 4;
 
