@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::Common;
 use crate::books::{self, Missing};
 use crate::failure::Failure;
+use crate::output::Style;
 
 /// Copy the database while it is in use.
 #[derive(Args)]
@@ -50,9 +51,19 @@ impl Backup {
         std::fs::rename(&partial, &self.file).with_context(|| shown.clone())?;
         let bytes = std::fs::metadata(&self.file)?.len();
         let megabytes = bytes as f64 / 1e6;
-        common
-            .output()
-            .say(&json!({ "file": shown, "bytes": bytes }), &format!("{shown}  {megabytes:.1} MB"));
+        let mut words = format!("{shown}  {megabytes:.1} MB");
+        let key = settings.data.join(books::KEY_FILE);
+        let key = Some(key).filter(|key| settings.secrets_key.is_none() && key.exists());
+        let key = key.map(|key| key.display().to_string());
+        if let Some(key) = &key {
+            words += &format!(
+                "\n{}",
+                Style::Faint.paint(&format!(
+                    "its secrets open by the key in {key}, which does not change: keep a copy of that, in another place"
+                ))
+            );
+        }
+        common.output().say(&json!({ "file": shown, "bytes": bytes, "secrets_key": key }), &words);
         Ok(())
     }
 }

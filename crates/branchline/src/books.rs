@@ -1,9 +1,12 @@
 //! Opening the books for a command, and keeping a second server away from them.
 
 use std::fs::{File, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Result;
+use gateway::seal::{self, Key, SealError};
 use gateway::{Base, Clock, Rules};
 use storage::{Address, Db};
 
@@ -47,6 +50,97 @@ pub async fn base(settings: &Settings, missing: Missing, clock: Clock) -> Result
     base.mails_leave_by(settings.mail.as_ref().map(|server| server.address()).as_deref());
     base.people_sign_in_by(settings.people.clone());
     Ok(base)
+}
+
+/// The file of the key that the secrets in the books are sealed by, in the folder of the installation.
+pub const KEY_FILE: &str = "secrets.key";
+
+/// Gives the process the key of the secrets in the books: that of the settings, else the one in the
+/// folder, which is made when nothing is sealed yet.
+///
+/// # Errors
+/// In words that say what to do when there is no key, or it is not the right one.
+pub async fn seal(settings: &Settings, base: &Base) -> Result<()> {
+    let path = settings.data.join(KEY_FILE);
+    let place = match &settings.secrets_key {
+        Some(_) => "secrets_key in the settings".to_owned(),
+        None => path.display().to_string(),
+    };
+    let found = match &settings.secrets_key {
+        Some(key) => Some(key.clone()),
+        None => key_in(&path)?,
+    };
+    let (key, is_new) = match found {
+        Some(key) => (key, false),
+        None if seal::is_begun(base).await? => {
+            let message = format!(
+                "the secrets in {} are sealed, and their key is not there: put back the file {place} from where the \
+                 installation was or from its backup, or set secrets_key; if it is lost, 'branchline login lost-key' begins \
+                 anew",
+                settings.database_shown()
+            );
+            return Err(Failure::field("no_secrets_key", "secrets_key", message).into());
+        }
+        None => (new_key(&path)?, true),
+    };
+    match seal::begin(base, &key).await {
+        Ok(()) => Ok(()),
+        Err(SealError::Storage(error)) => Err(explain(settings, error)),
+        Err(SealError::OtherKey) => {
+            if is_new {
+                // Another server was first, and its key is the one. Nothing was sealed by ours.
+                let _ = std::fs::remove_file(&path);
+            }
+            let message = format!(
+                "the key in {place} does not fit the secrets in {}: all servers on the same books need the same key, and \
+                 it belongs to their backup; put that one there, or set secrets_key",
+                settings.database_shown()
+            );
+            Err(Failure::field("wrong_secrets_key", "secrets_key", message).into())
+        }
+    }
+}
+
+/// The key in a file, if there is one.
+fn key_in(path: &Path) -> Result<Option<Key>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Key::parse(&text).map(Some).ok_or_else(|| {
+            let message = format!(
+                "{} holds no key; put back the file that was there, of 43 characters, from its backup",
+                path.display()
+            );
+            Failure::field("bad_secrets_key", "secrets_key", message).into()
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let message = format!("{} cannot be read ({error}); check its owner", path.display());
+            Err(Failure::field("bad_secrets_key", "secrets_key", message).into())
+        }
+    }
+}
+
+/// Makes a key and its file, which lasts before anything is sealed by it and is its owner's alone.
+fn new_key(path: &Path) -> Result<Key> {
+    let key = Key::new();
+    let write = || {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = File::options().create_new(true).write(true).mode(0o600).open(path)?;
+        file.write_all(format!("{}\n", key.words()).as_bytes())?;
+        file.sync_all()?;
+        File::open(folder)?.sync_all()
+    };
+    match write() {
+        Ok(()) => Ok(key),
+        Err(error) => {
+            let message = format!(
+                "the key of secrets cannot be written to {} ({error}); check the folder's owner and the free space, or set \
+                 secrets_key",
+                path.display()
+            );
+            Err(Failure::field("bad_secrets_key", "secrets_key", message).into())
+        }
+    }
 }
 
 /// The address of this machine under which a server that listens here is reached.

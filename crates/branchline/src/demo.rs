@@ -96,6 +96,7 @@ impl Demo {
             remember(&settings.data, &notes)?;
         }
         people::create(&base, &notes.logins).await?;
+        books::seal(&settings, &base).await?;
         let Some(listener) = listener else {
             let words = welcome(&base, &settings, &notes, None).await?;
             output.say(&object(&notes, &settings, None), &words);

@@ -6,14 +6,15 @@ use domain::account::Email;
 use domain::id::LoginId;
 use domain::login::Login as Person;
 use gateway::logins::{self, LoginError};
-use gateway::{Base, Clock, password_reset, second_factor};
+use gateway::{Base, Clock, password_reset, seal, second_factor};
 use serde_json::{Value, json};
 
 use crate::Common;
 use crate::arguments::{rfc3339, shown};
-use crate::books::{self, Missing};
+use crate::books::{self, Missing, Only};
 use crate::failure::Failure;
 use crate::output::{Style, Table};
+use crate::settings::Settings;
 
 /// How many logins are read at once.
 const PAGE: i64 = 1000;
@@ -31,6 +32,8 @@ pub enum Login {
     Disable(Who),
     /// Let somebody sign in again
     Enable(Who),
+    /// Begin anew when the key of secrets (secrets.key) is lost: codes of apps fit no longer
+    LostKey,
 }
 
 /// Whose.
@@ -73,6 +76,7 @@ impl Login {
             Login::Operator(operator) => operator.run(&base, common).await,
             Login::Disable(who) => set_disabled(&base, common, &who, true).await,
             Login::Enable(who) => set_disabled(&base, common, &who, false).await,
+            Login::LostKey => lost_key(&base, &settings, common).await,
         }
     }
 }
@@ -182,6 +186,21 @@ async fn set_disabled(base: &Base, common: &Common, who: &Who, disabled: bool) -
         false => format!("{} can sign in", login.email.as_str()),
     };
     common.output().say(&object_of(&login), &words);
+    Ok(())
+}
+
+async fn lost_key(base: &Base, settings: &Settings, common: &Common) -> Result<()> {
+    // A server that runs would go on sealing by the key it has.
+    let _only = Only::server(&settings.database)?;
+    let was = seal::forget(base).await?;
+    let words = match was {
+        true => {
+            "the next start begins with the key it finds, or a new one; whoever has codes of an app signs in by a \
+             recovery code or a passkey, or by 'branchline login link --without-second-factor'"
+        }
+        false => "nothing is sealed by a key; nothing was done",
+    };
+    common.output().say(&json!({ "forgotten": was }), words);
     Ok(())
 }
 

@@ -51,6 +51,7 @@ impl Serve {
         let only = Only::server(&settings.database)?;
         let listener = bind(&settings.listen).await?;
         let base = books::base(&settings, Missing::Create, Clock::of_the_machine()).await?;
+        books::seal(&settings, &base).await?;
         tracing::info!(database = settings.database_shown(), carriers = ?settings.carriers, "started");
         let output = common.output();
         let set_up = gateway::set_up::link(&base).await?;

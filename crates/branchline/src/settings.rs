@@ -27,6 +27,7 @@ pub use document::nearest;
 use document::{At, Limits as LimitsGiven, OneOrMany, Route as RouteGiven, SignIn as SignInGiven, Top};
 use gateway::people::PeopleRules;
 use gateway::provider::ProviderSettings;
+use gateway::seal::Key;
 
 /// The file that is read when none is named, if it exists.
 pub const FILE: &str = "branchline.toml";
@@ -58,6 +59,8 @@ pub struct Settings {
     pub depth_max: usize,
     /// How people sign in.
     pub people: PeopleRules,
+    /// The key of the secrets in the books; without it, it is in a file of the folder.
+    pub secrets_key: Option<Key>,
     /// What the API bears, and how it answers.
     pub api: api::Options,
     /// The server that mails leave by; without one they are kept.
@@ -173,6 +176,7 @@ impl Settings {
                 session_lasts: lasting(top.session_hours, 24, 3600, 1, 30 * 24)?,
                 provider: top.sign_in.map(provider).transpose()?,
             },
+            secrets_key: top.secrets_key.map(|at| at.read(|text| secrets_key(text))).transpose()?,
             api: api::Options {
                 strict_status: top.strict_status.is_some_and(|at| at.value),
                 ..top.limits.map_or(Ok(api::Options::default()), |at| limits(at.into()))?
@@ -290,6 +294,12 @@ fn country(text: &str) -> Result<Country, String> {
 fn lasting(given: Option<At<i64>>, usual: u64, unit: u64, min: i64, max: i64) -> Result<Duration, Problem> {
     let count: u64 = given.map_or(Ok(usual), |at| whole(at, min, max))?;
     Ok(Duration::from_secs(count * unit))
+}
+
+/// The key of the secrets in the books. What was written is not repeated: it may be nearly right.
+fn secrets_key(text: &str) -> Result<Key, &'static str> {
+    Key::parse(text)
+        .ok_or("this is not a key; write the 43 characters that stand in the file secrets.key of the folder")
 }
 
 /// A provider of sign-ins.

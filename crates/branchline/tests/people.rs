@@ -59,3 +59,52 @@ fn the_operator_is_told_who_can_sign_in_and_helps_nobody_who_cannot() {
         assert_eq!((wrong.code, wrong.refusal().0.as_str()), (2, "bad_email"));
     }
 }
+
+#[test]
+fn the_key_of_secrets_is_made_once_is_its_owners_alone_and_must_fit() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    folder.serve(&serve).stop();
+    let path = folder.path("branchline-data/secrets.key");
+    let key = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(key.trim().len(), 43);
+    folder.serve(&serve).stop();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), key, "it is made once");
+    let copy = folder.path("copy.db").display().to_string();
+    let backup = folder.json(&["backup", &copy]).object();
+    assert!(backup["secrets_key"].as_str().unwrap().ends_with("branchline-data/secrets.key"), "{backup}");
+
+    // Without it the books are not served, and no new key is made in its place.
+    std::fs::remove_file(&path).unwrap();
+    let (code, field, text) = folder.json(&serve).refusal();
+    assert_eq!((code.as_str(), field.as_str()), ("no_secrets_key", "secrets_key"));
+    assert!(text.contains("branchline-data/secrets.key") && text.contains("lost-key"), "{text}");
+    assert!(!path.exists());
+    // What needs no secrets works all the same.
+    folder.json(&["login", "list"]).object();
+    std::fs::write(&path, "not a key").unwrap();
+    assert_eq!(folder.json(&serve).refusal().0, "bad_secrets_key");
+    std::fs::write(&path, "B".repeat(42) + "A").unwrap();
+    assert_eq!(folder.json(&serve).refusal().0, "wrong_secrets_key");
+    std::fs::remove_file(&path).unwrap();
+
+    // The settings may say it, and are not repeated when they are wrong.
+    let wrong = folder.file("wrong.toml", &format!("secrets_key = \"{}!\"\n", key.trim()));
+    let (_, field, text) = folder.json(&["serve", "--config", &wrong]).refusal();
+    assert_eq!(field, "secrets_key");
+    assert!(!text.contains(&key[..20]) && text.contains("43 characters"), "{text}");
+    let right = folder.file("right.toml", &format!("secrets_key = \"{}\"\n", key.trim()));
+    folder.serve(&["serve", "--listen", "127.0.0.1:0", "--config", &right]).stop();
+    assert!(!path.exists());
+
+    // Lost for good: begun anew, but not beside a server that goes on with it.
+    let server = folder.serve(&["serve", "--listen", "127.0.0.1:0", "--config", &right]);
+    assert_eq!(folder.json(&["login", "lost-key"]).refusal().0, "already_running");
+    server.stop();
+    assert_eq!(folder.json(&["login", "lost-key"]).object()["forgotten"], true);
+    assert_eq!(folder.json(&["login", "lost-key"]).object()["forgotten"], false);
+    folder.serve(&serve).stop();
+    assert_ne!(std::fs::read_to_string(&path).unwrap(), key);
+}

@@ -30,6 +30,7 @@ async fn main() {
     };
     let clock = Clock::standing_at(domain::moment::Moment(1_780_000_000_000_000));
     let base = Base::new(db, clock.clone(), rules).await.unwrap();
+    gateway::seal::begin(&base, &gateway::seal::Key::parse(&"A".repeat(43)).unwrap()).await.unwrap();
     let kept = logins::password("vier Worte, die passen", &[], false).await.unwrap();
     let mut tx = base.db.begin().await.unwrap();
     let email = Email::parse("somebody@example.com").unwrap();

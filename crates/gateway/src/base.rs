@@ -21,6 +21,7 @@ use crate::limits::Held;
 use crate::looks::Looks;
 use crate::overview::Below;
 use crate::people::{self, PeopleRules};
+use crate::seal::Seal;
 
 /// The installation's own choices.
 #[derive(Clone, Debug)]
@@ -72,6 +73,7 @@ struct Memory {
     mail_server: OnceLock<Option<String>>,
     people: people::Held,
     lookers: Lookers,
+    seal: OnceLock<Seal>,
     /// What is striking below an account, and since when that is known.
     below: quick_cache::sync::Cache<AccountId, (Moment, Below)>,
     /// Who has looked into which account from above, as it was written down.
@@ -120,6 +122,7 @@ impl Base {
             mail_server: OnceLock::new(),
             people: people::Held::new(REMEMBERED_MAX),
             lookers: Lookers::default(),
+            seal: OnceLock::new(),
             below: quick_cache::sync::Cache::new(BELOW_MAX),
             looks: Looks::default(),
         };
@@ -167,6 +170,21 @@ impl Base {
     /// How people sign in.
     pub fn people_rules(&self) -> &PeopleRules {
         self.memory.people.rules.get_or_init(PeopleRules::default)
+    }
+
+    /// Says what secrets are sealed by. Whoever says it first is right.
+    pub(crate) fn seal_by(&self, seal: Seal) {
+        let _ = self.memory.seal.set(seal);
+    }
+
+    /// What secrets are sealed by.
+    ///
+    /// # Errors
+    /// When it was not said: see [`crate::seal::begin`].
+    pub(crate) fn seal(&self) -> Result<&Seal> {
+        let missing =
+            || storage::Error::Fault("this process has no key for the secrets in the books".to_owned());
+        self.memory.seal.get().ok_or_else(missing)
     }
 
     pub(crate) fn people(&self) -> &people::Held {

@@ -36,6 +36,7 @@ pub mod recent;
 pub mod report;
 pub mod retention;
 pub mod scope;
+pub mod seal;
 pub mod second_factor;
 pub mod sessions;
 pub mod set_up;

@@ -23,6 +23,7 @@ pub use message::{Account, Doing, Factor, Message, Side, Why};
 pub use words::{LANGUAGE, language, languages};
 
 use crate::base::Base;
+use crate::seal;
 
 /// How many members of an account one event is mailed to.
 const MEMBERS_MAX: i64 = 20;
@@ -56,6 +57,8 @@ pub async fn enqueue(
     let words = words::Words::new(words::language(&[to.language]), zone, &base.rules.currency);
     let letter = message.letter(&words, &|path| base.link(path));
     let (plain, html) = (letter.plain(), letter.html());
+    let sealed = message.secret().map(|secret| seal::close(base, &seal::link_to(to.email), secret));
+    let sealed = sealed.transpose()?;
     let new = NewMail {
         account: to.account,
         kind: message.kind(),
@@ -64,7 +67,7 @@ pub async fn enqueue(
         subject: &letter.subject,
         plain: &plain,
         html: &html,
-        secret: message.secret(),
+        secret: sealed.as_deref(),
     };
     mails::insert(tx, &new, now).await
 }

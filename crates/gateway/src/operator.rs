@@ -21,6 +21,7 @@ use storage::{Result, accounts, jobs, mails};
 use crate::base::Base;
 use crate::dispatch::LineState;
 use crate::gateway::Gateway;
+use crate::mail::post::opened;
 
 /// The main accounts after one of them, in the order of their numbers, with their trees' sizes, balances and
 /// what they sent in the last 30 days.
@@ -147,14 +148,13 @@ pub async fn mail_counts(base: &Base) -> Result<Vec<(MailState, i64)>> {
 /// # Errors
 /// Those of the books.
 pub async fn mail(base: &Base, id: i64) -> Result<Option<Mail>> {
-    let found = mails::find(&mut *base.db.read().await?, id).await?;
-    Ok(found.map(|mut mail| {
-        let shown = mail.secret.take().filter(|_| mail.state == MailState::Kept);
-        let shown = shown.as_deref().unwrap_or("•••");
-        mail.plain = mail.plain.replace(SECRET, shown);
-        mail.html = mail.html.replace(SECRET, shown);
-        mail
-    }))
+    let Some(mut mail) = mails::find(&mut *base.db.read().await?, id).await? else { return Ok(None) };
+    let shown = if mail.state == MailState::Kept { opened(base, &mail)? } else { None };
+    let shown = shown.as_deref().unwrap_or("•••");
+    mail.plain = mail.plain.replace(SECRET, shown);
+    mail.html = mail.html.replace(SECRET, shown);
+    mail.secret = None;
+    Ok(Some(mail))
 }
 
 /// Sends a mail once more. False when there is none of this number, it waits to be sent anyway, or its link

@@ -1,7 +1,7 @@
 //! Second factors: codes of an app (TOTP, RFC 6238) and the codes that are kept for the day the app is
 //! lost. Passkeys have a file of their own.
 //!
-//! A secret counts once a code of it was shown. A code is taken within its half minute and those beside
+//! A secret is kept sealed ([`crate::seal`]) and counts once a code of it was shown. A code is taken within its half minute and those beside
 //! it, and never again, nor one older than it. Recovery codes are shown when the first second factor is
 //! set up, and each is good for one sign-in. Whoever changes a second factor shows their password, or,
 //! without one, has signed in a short time ago; their other sessions end, and they are told by mail.
@@ -21,6 +21,7 @@ use crate::guesses::{Door, Wait};
 use crate::mail::{self, Factor, Message};
 use crate::passwords::{self, Busy, PasswordError};
 use crate::people::{hash, secret};
+use crate::seal;
 use crate::sessions::SignedIn;
 use crate::sign_in::{Client, SignInError, count, take_back, to};
 
@@ -129,8 +130,8 @@ pub async fn begin(base: &Base, who: &SignedIn, password: &str) -> Result<Setup,
     rand::rng().fill(&mut bytes);
     let (token, key) = (secret(), Secret::from(bytes));
     let now = base.clock.now();
-    let held =
-        Token { login: Some(who.login.id), content: key.to_base32(), expires_at: now.after(SET_UP_WITHIN) };
+    let content = seal::close(base, &codes_of(who.login.id), &key.to_base32())?;
+    let held = Token { login: Some(who.login.id), content, expires_at: now.after(SET_UP_WITHIN) };
     let mut tx = base.db.begin().await?;
     tokens::insert(&mut tx, Kind::Totp, &hash(&token), &held, now).await?;
     tx.commit().await?;
@@ -144,7 +145,8 @@ pub async fn begin(base: &Base, who: &SignedIn, password: &str) -> Result<Setup,
 pub async fn show(base: &Base, who: &SignedIn, token: &str) -> Result<Setup, FactorError> {
     let held = tokens::find(&mut *base.db.read().await?, Kind::Totp, &hash(token), base.clock.now()).await?;
     let held = held.filter(|held| held.login == Some(who.login.id)).ok_or(FactorError::Ended)?;
-    Ok(setup(token.to_owned(), key(&held.content)?, &who.login))
+    let secret = opened(base, who.login.id, &held.content)?.ok_or(FactorError::Ended)?;
+    Ok(setup(token.to_owned(), key(&secret)?, &who.login))
 }
 
 /// Confirms a secret by a code of it. From now on codes are asked for at sign-in. Gives recovery codes
@@ -166,7 +168,8 @@ pub async fn confirm(
         let held = tokens::take(&mut tx, Kind::Totp, &hash(token), now).await?;
         let held = held.filter(|held| held.login == Some(login.id)).ok_or(FactorError::Ended)?;
         // Not taken when the code does not fit: the transaction is given up.
-        let step = matching_step(&held.content, code, now)?.ok_or(FactorError::Code)?;
+        let secret = opened(base, login.id, &held.content)?.ok_or(FactorError::Ended)?;
+        let step = matching_step(&secret, code, now)?.ok_or(FactorError::Code)?;
         let codes = first_codes(&mut tx, &login).await?;
         tell(&mut tx, base, &login, Factor::AppAdded, client, now).await?;
         logins::set_totp(&mut tx, login.id, &held.content, step, now).await?;
@@ -265,6 +268,7 @@ pub(crate) enum Taken {
 /// Takes a code of a login, once; nothing when it does not fit or was taken before.
 pub(crate) async fn take_code(
     tx: &mut Tx,
+    base: &Base,
     login: LoginId,
     code: &str,
     now: Moment,
@@ -275,7 +279,8 @@ pub(crate) async fn take_code(
         return Ok(taken.then_some(Taken::Recovery));
     }
     let secrets = logins::secrets(tx, login).await?;
-    let Some(secret) = secrets.and_then(|secrets| secrets.totp) else { return Ok(None) };
+    let Some(sealed) = secrets.and_then(|secrets| secrets.totp) else { return Ok(None) };
+    let Some(secret) = opened(base, login, &sealed)? else { return Ok(None) };
     let Some(step) = matching_step(&secret, &code, now)? else { return Ok(None) };
     Ok(logins::take_totp_step(tx, login, step).await?.then_some(Taken::App))
 }
@@ -334,6 +339,15 @@ fn plain(code: &str) -> String {
 fn grouped(text: &str, length: usize, by: &str) -> String {
     let groups = text.as_bytes().chunks(length).map(String::from_utf8_lossy);
     groups.collect::<Vec<_>>().join(by)
+}
+
+fn codes_of(login: LoginId) -> String {
+    seal::codes_of(login.0)
+}
+
+/// The secret of a login's codes, in base32.
+fn opened(base: &Base, login: LoginId, sealed: &str) -> Result<Option<String>, Error> {
+    seal::open(base, &codes_of(login), sealed)
 }
 
 fn key(base32: &str) -> Result<Secret, Error> {

@@ -299,7 +299,7 @@ pub async fn with_code(
         let now = base.clock.now();
         let mut tx = base.db.begin().await?;
         guesses::right(&mut tx, &tries).await?;
-        let taken = second_factor::take_code(&mut tx, who.login.id, code, now).await?;
+        let taken = second_factor::take_code(&mut tx, base, who.login.id, code, now).await?;
         let taken = taken.ok_or(SignInError::Wrong)?;
         if taken == second_factor::Taken::Recovery {
             let message =

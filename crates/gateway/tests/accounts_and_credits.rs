@@ -35,7 +35,9 @@ async fn base(database: &TestDatabase) -> Base {
         depth_max: 3,
         public_urls: Vec::new(),
     };
-    Base::new(database.db.clone(), Clock::standing_at(NOW), rules).await.unwrap()
+    let base = Base::new(database.db.clone(), Clock::standing_at(NOW), rules).await.unwrap();
+    gateway::seal::begin(&base, &gateway::seal::Key::parse(&"A".repeat(43)).unwrap()).await.unwrap();
+    base
 }
 
 async fn sound(base: &Base) {

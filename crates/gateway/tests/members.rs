@@ -78,9 +78,11 @@ fn asked(name: &str, role: Role) -> NewInvitation {
 
 /// The secret of the link that was mailed last.
 async fn mailed(base: &Base, kind: &str) -> String {
-    let sql = "select secret from mails where kind = $1 order by id desc limit 1";
-    let row = base.db.read().await.unwrap().one(sql, &[kind.into()]).await.unwrap();
-    row.unwrap().text(0).unwrap()
+    let sql = "select id from mails where kind = $1 order by id desc limit 1";
+    let mut conn = base.db.read().await.unwrap();
+    let id = conn.number(sql, &[kind.into()]).await.unwrap();
+    let mail = storage::mails::find(&mut conn, id).await.unwrap().unwrap();
+    gateway::mail::post::opened(base, &mail).unwrap().unwrap()
 }
 
 async fn mails(base: &Base, kind: &str) -> Vec<String> {

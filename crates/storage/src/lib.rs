@@ -37,6 +37,7 @@ pub mod reports;
 pub mod requests;
 pub mod retention;
 pub mod rollups;
+pub mod seals;
 pub mod segments;
 pub mod sessions;
 pub mod standing;

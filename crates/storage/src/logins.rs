@@ -35,7 +35,7 @@ pub struct NewLogin<'a> {
 pub struct Secrets {
     /// The password as a PHC string.
     pub password: Option<String>,
-    /// The secret codes are made of, in base32; only once it counts.
+    /// The secret codes are made of, sealed; only once it counts.
     pub totp: Option<String>,
     /// The UUID authenticators know the person by.
     pub webauthn_id: String,
@@ -178,11 +178,25 @@ pub async fn set_disabled(tx: &mut Tx, id: LoginId, at: Option<Moment>) -> Resul
     counters::changed(tx).await
 }
 
-/// Sets the secret codes are made of, of which one of `step` was shown.
+/// Sets the secret codes are made of, sealed, of which one of `step` was shown.
 pub async fn set_totp(tx: &mut Tx, id: LoginId, secret: &str, step: i64, now: Moment) -> Result<()> {
     let sql = "update logins set totp_secret = $2, totp_at = $3, totp_step = $4 where id = $1";
     tx.execute(sql, &[id.0.into(), secret.into(), now.0.into(), step.into()]).await?;
     counters::changed(tx).await
+}
+
+/// At most `limit` secrets of codes that do not begin with a mark, and whose they are.
+pub async fn totp_without(conn: &mut Conn, mark: &str, limit: i64) -> Result<Vec<(LoginId, String)>> {
+    let sql = "select id, totp_secret from logins
+        where totp_secret is not null and substr(totp_secret, 1, length($1)) <> $1 order by id limit $2";
+    let rows = conn.query(sql, &[mark.into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok((LoginId(row.int(0)?), row.text(1)?))).collect()
+}
+
+/// Writes the secret of codes in another way, unless it was changed meanwhile.
+pub async fn replace_totp(tx: &mut Tx, id: LoginId, before: &str, after: &str) -> Result<()> {
+    let sql = "update logins set totp_secret = $3 where id = $1 and totp_secret = $2";
+    tx.execute(sql, &[id.0.into(), before.into(), after.into()]).await.map(drop)
 }
 
 /// Takes the codes away.

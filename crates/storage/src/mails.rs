@@ -1,6 +1,6 @@
 //! Mails: written in the transaction that causes them, sent by a worker. The secret of a link (what a
 //! password is reset with, say) stands apart from the texts until the mail is sent and is then
-//! forgotten, so that a copy of the books opens no door that the mail has not opened already.
+//! forgotten. It is sealed, so that a copy of the books opens no door.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ pub struct NewMail<'a> {
     pub plain: &'a str,
     /// The same as HTML.
     pub html: &'a str,
-    /// What its link opens doors with.
+    /// What its link opens doors with, sealed.
     pub secret: Option<&'a str>,
 }
 
@@ -99,7 +99,7 @@ pub struct Mail {
     pub plain: String,
     /// The same as HTML.
     pub html: String,
-    /// What its link opens doors with; forgotten once it is sent.
+    /// What its link opens doors with, sealed; forgotten once it is sent.
     pub secret: Option<String>,
     /// What became of it.
     pub state: MailState,
@@ -275,6 +275,27 @@ pub async fn send_again(tx: &mut Tx, id: i64, now: Moment) -> Result<bool> {
     let sql = "update mails set state = 0, attempts = 0, trying_since = $2, due_at = $2, error = null
         where id = $1 and state <> 0 and (secret is not null or replace(plain, $3, '') = plain)";
     Ok(tx.execute(sql, &[id.into(), now.0.into(), SECRET.into()]).await? == 1)
+}
+
+/// At most `limit` secrets of links that do not begin with a mark: of which mail, to whom, and the secret.
+pub async fn secrets_without(conn: &mut Conn, mark: &str, limit: i64) -> Result<Vec<(i64, String, String)>> {
+    let sql = "select id, recipient, secret from mails
+        where secret is not null and substr(secret, 1, length($1)) <> $1 order by id limit $2";
+    let rows = conn.query(sql, &[mark.into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).collect()
+}
+
+/// Writes the secret of a link in another way, unless it was changed meanwhile.
+pub async fn replace_secret(tx: &mut Tx, id: i64, before: &str, after: &str) -> Result<()> {
+    let sql = "update mails set secret = $3 where id = $1 and secret = $2";
+    tx.execute(sql, &[id.into(), before.into(), after.into()]).await.map(drop)
+}
+
+/// Forgets the secrets that begin with a mark, and gives those of their mails up that wait.
+pub async fn give_up_sealed(tx: &mut Tx, mark: &str, why: &str) -> Result<()> {
+    let sql = "update mails set secret = null, error = $2, state = case when state = 0 then $3 else state end
+        where secret is not null and substr(secret, 1, length($1)) = $1";
+    tx.execute(sql, &[mark.into(), why.into(), MailState::GivenUp.code().into()]).await.map(drop)
 }
 
 /// Forgets up to `limit` mails that were written before a moment and do not wait. Tells how many.

@@ -26,6 +26,7 @@ pub const ALL: &[Migration] = &[
     },
     Migration { version: 5, name: "fill rollups", sql: FILL_ROLLUPS },
     Migration { version: 6, name: "create works", sql: include_str!("../migrations/0006_create_works.sql") },
+    Migration { version: 7, name: "seal secrets", sql: include_str!("../migrations/0007_seal_secrets.sql") },
     Migration {
         version: 9,
         name: "give price lists owners",

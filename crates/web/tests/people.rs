@@ -52,7 +52,8 @@ async fn secret(house: &House) -> String {
     let mut conn = house.gateway.db.read().await.unwrap();
     let newest = storage::mails::page(&mut conn, None, None, 1).await.unwrap();
     let mail = storage::mails::find(&mut conn, newest[0].id).await.unwrap().unwrap();
-    mail.secret.unwrap_or_else(|| panic!("no secret in {}", mail.plain))
+    let secret = gateway::mail::post::opened(&house.gateway, &mail).unwrap();
+    secret.unwrap_or_else(|| panic!("no secret in {}", mail.plain))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,11 +10,8 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use gateway::once::{Begun, Once};
 use hmac::{Hmac, KeyInit, Mac};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -185,7 +182,7 @@ async fn interrupted(once: &Once, seal: &Seal, asked: &Asked) -> Result<Response
 
 /// What closes and opens kept answers.
 struct Seal {
-    key: LessSafeKey,
+    seal: gateway::seal::Seal,
     name: String,
 }
 
@@ -194,26 +191,16 @@ impl Seal {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
         mac.update(b"answers of /v1");
-        let key = UnboundKey::new(&AES_256_GCM, &mac.finalize().into_bytes()).expect("the key has 32 octets");
-        Seal { key: LessSafeKey::new(key), name: name.to_owned() }
+        let seal = gateway::seal::Seal::of(&mac.finalize().into_bytes().into());
+        Seal { seal, name: name.to_owned() }
     }
 
     fn close(&self, kept: &Kept) -> Option<String> {
-        let mut nonce = [0; 12];
-        ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut nonce).ok()?;
-        let mut octets = serde_json::to_vec(kept).ok()?;
-        let about = Aad::from(self.name.as_bytes());
-        self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), about, &mut octets).ok()?;
-        Some(STANDARD_NO_PAD.encode([nonce.as_slice(), &octets].concat()))
+        Some(self.seal.close(&self.name, &serde_json::to_vec(kept).ok()?))
     }
 
     fn open(&self, sealed: &str) -> Option<Kept> {
-        let octets = STANDARD_NO_PAD.decode(sealed).ok()?;
-        let (nonce, octets) = octets.split_first_chunk::<12>()?;
-        let mut octets = octets.to_vec();
-        let about = Aad::from(self.name.as_bytes());
-        let open = self.key.open_in_place(Nonce::assume_unique_for_key(*nonce), about, &mut octets).ok()?;
-        serde_json::from_slice(open).ok()
+        serde_json::from_slice(&self.seal.open(&self.name, sealed)?).ok()
     }
 }
 

@@ -81,6 +81,7 @@ impl House {
             public_urls: vec!["https://gateway.example.test".to_owned()],
         };
         let base = Base::new(database.db.clone(), clock.clone(), rules).await.unwrap();
+        gateway::seal::begin(&base, &gateway::seal::Key::parse(&"A".repeat(43)).unwrap()).await.unwrap();
         prices::import(&base, PRICES.as_bytes(), "standard", false, &Actor::command_line()).await.unwrap();
         let main = new_account(&base, "Muster GmbH", None, 100).await;
         let settings =

@@ -151,6 +151,7 @@ keys! {
         strict_status: bool,
         session_idle_minutes: i64,
         session_hours: i64,
+        secrets_key: String,
         sign_in: SignInWritten,
         limits: LimitsWritten,
         mail: MailWritten,

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::server::{Failure, Line, Server, composed};
 use crate::base::Base;
 use crate::clock::day_of;
+use crate::seal;
 
 /// How long it is tried.
 pub const TRIED_FOR: Duration = Duration::from_secs(48 * 3600);
@@ -105,7 +106,18 @@ async fn next(base: &Base) -> Result<Option<Mail>> {
     let mut tx = base.db.begin().await?;
     let mut claimed = mails::claim(&mut tx, now, now.after(mails::LEASE), 1).await?;
     tx.commit().await?;
-    Ok(claimed.pop())
+    let Some(mut mail) = claimed.pop() else { return Ok(None) };
+    mail.secret = opened(base, &mail)?;
+    Ok(Some(mail))
+}
+
+/// What the link of a mail opens doors with; nothing once it was sent.
+///
+/// # Errors
+/// When this process has no key for secrets.
+pub fn opened(base: &Base, mail: &Mail) -> Result<Option<String>> {
+    let Some(sealed) = &mail.secret else { return Ok(None) };
+    seal::open(base, &seal::link_to(&mail.recipient), sealed)
 }
 
 enum Came {

@@ -143,9 +143,15 @@ pub async fn with_app(base: &Base, address: &str) -> (String, Vec<String>) {
 
 /// The mails of a kind: to whom, and the secret of their link.
 pub async fn mails(base: &Base, kind: &str) -> Vec<(String, String)> {
-    let sql = "select recipient, secret from mails where kind = $1 order by id";
-    let rows = base.db.read().await.unwrap().query(sql, &[kind.into()]).await.unwrap();
-    rows.iter().map(|row| (row.text(0).unwrap(), row.opt_text(1).unwrap().unwrap_or_default())).collect()
+    let sql = "select id from mails where kind = $1 order by id";
+    let mut conn = base.db.read().await.unwrap();
+    let mut mails = Vec::new();
+    for row in conn.query(sql, &[kind.into()]).await.unwrap() {
+        let mail = storage::mails::find(&mut conn, row.int(0).unwrap()).await.unwrap().unwrap();
+        let secret = gateway::mail::post::opened(base, &mail).unwrap().unwrap_or_default();
+        mails.push((mail.recipient, secret));
+    }
+    mails
 }
 
 /// Waits for all of them, begun together.

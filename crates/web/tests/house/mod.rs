@@ -42,6 +42,7 @@ impl House {
             public_urls: Vec::new(),
         };
         let base = Base::new(db.clone(), Clock::standing_at(NOW), rules).await.unwrap();
+        gateway::seal::begin(&base, &gateway::seal::Key::parse(&"A".repeat(43)).unwrap()).await.unwrap();
         let gateway = Gateway::start(base, Vec::new(), Vec::new()).await.unwrap();
         let router = web::router(gateway.clone(), web::Options::default());
         let link = gateway::set_up::link(&gateway).await.unwrap().unwrap();
