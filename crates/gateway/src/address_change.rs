@@ -9,6 +9,7 @@ use storage::{Error, logins};
 use crate::again::{again, busy};
 use crate::base::Base;
 use crate::guesses::{self, Door, Wait};
+use crate::login_changes::{self, Change};
 use crate::mail::{self, Message};
 use crate::password_reset::LINK_LASTS;
 use crate::people::{hash, secret};
@@ -92,8 +93,7 @@ pub async fn confirm(base: &Base, token: &str, client: &Client<'_>) -> Result<Lo
         let login = logins::hold(&mut tx, id).await?.filter(|login| login.disabled_at.is_none());
         let login = login.ok_or(AddressError::Ended)?;
         let new = Email::parse(&held.content).map_err(|_| AddressError::Ended)?;
-        let message = Message::AddressChanged { new: new.as_str(), doing: client.doing(now) };
-        mail::enqueue(&mut tx, base, &to(&login), &message, now).await?;
+        login_changes::tell(&mut tx, base, &login, Change::Address(new.as_str()), client, now).await?;
         // A link to choose a password that lies in the old mailbox opens nothing any more.
         tokens::spoil(&mut tx, Kind::PasswordReset, login.id, now).await?;
         match logins::set_email(&mut tx, login.id, &new).await {

@@ -18,6 +18,7 @@ pub mod join;
 pub mod journal;
 pub mod keys;
 pub mod limits;
+mod login_changes;
 pub mod logins;
 pub mod looks;
 pub mod mail;

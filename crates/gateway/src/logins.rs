@@ -10,11 +10,11 @@ use webauthn_rs::prelude::Uuid;
 
 use crate::again::{again, busy};
 use crate::base::Base;
-use crate::mail::{self, Message};
+use crate::login_changes::{self, By, Change};
 use crate::passwords::{self, Busy, Kept, PasswordError};
 use crate::second_factor::{FactorError, confirm_person};
 use crate::sessions::SignedIn;
-use crate::sign_in::{Client, to};
+use crate::sign_in::Client;
 
 /// The most characters of a name.
 pub const NAME_MAX: usize = 100;
@@ -143,7 +143,7 @@ pub async fn change_password(
     Ok(base.refresh().await?)
 }
 
-/// Stores a new password, spoils links that were mailed to choose one, and tells its owner.
+/// Stores a new password, spoils links that were mailed to choose one, and tells of it.
 pub(crate) async fn replace_password(
     tx: &mut Tx,
     base: &Base,
@@ -152,8 +152,7 @@ pub(crate) async fn replace_password(
     client: &Client<'_>,
     now: Moment,
 ) -> Result<(), Error> {
-    let message = Message::PasswordChanged { doing: client.doing(now) };
-    mail::enqueue(tx, base, &to(login), &message, now).await?;
+    login_changes::tell(tx, base, login, Change::Password, client, now).await?;
     tokens::spoil(tx, Kind::PasswordReset, login.id, now).await?;
     logins::set_password(tx, login.id, &kept.0, now).await
 }
@@ -188,6 +187,10 @@ pub async fn set_disabled(base: &Base, login: LoginId, disabled: bool) -> Result
         let now = base.clock.now();
         let mut tx = base.db.begin().await?;
         let login = logins::hold(&mut tx, login).await?.ok_or(LoginError::NotFound)?;
+        if disabled != login.disabled_at.is_some() {
+            let change = if disabled { Change::Disabled } else { Change::Enabled };
+            login_changes::tell(&mut tx, base, &login, change, By::Operator, now).await?;
+        }
         if disabled {
             not_the_last(&mut tx, &login).await?;
             sessions::revoke_others(&mut tx, login.id, None, now).await?;

@@ -22,10 +22,11 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 use crate::again::{again, busy};
 use crate::base::Base;
 use crate::guesses::Door;
+use crate::login_changes::{Change, tell};
 use crate::mail::Factor;
 use crate::passwords::Busy;
 use crate::people::{hash, secret};
-use crate::second_factor::{FactorError, confirm_person, first_codes, stands_alone, tell};
+use crate::second_factor::{FactorError, confirm_person, first_codes, stands_alone};
 use crate::sessions::{SignedIn, of};
 use crate::sign_in::{Client, Entered, SignInError, count, enter, strengthen};
 
@@ -166,7 +167,7 @@ pub async fn register(
         let mut tx = base.db.begin().await?;
         let login = logins::hold(&mut tx, who.login.id).await?.ok_or(PasskeyError::Ended)?;
         let codes = first_codes(&mut tx, &login).await?;
-        tell(&mut tx, base, &login, Factor::PasskeyAdded, client, now).await?;
+        tell(&mut tx, base, &login, Change::Factor(Factor::PasskeyAdded), client, now).await?;
         match passkeys::insert(&mut tx, login.id, &id, &made, label, now).await {
             Err(error) if error.is_duplicate_of("passkeys", "credential_id") => {
                 return Err(PasskeyError::Known);
@@ -312,7 +313,7 @@ pub async fn remove(
         if login.totp_at.is_none() && login.passkeys <= 1 {
             last(&mut tx, &login, password).await?;
         }
-        tell(&mut tx, base, &login, Factor::PasskeyRemoved, client, now).await?;
+        tell(&mut tx, base, &login, Change::Factor(Factor::PasskeyRemoved), client, now).await?;
         if !passkeys::delete(&mut tx, login.id, id).await? {
             return Err(FactorError::NotThere);
         }

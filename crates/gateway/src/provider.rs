@@ -28,6 +28,7 @@ use storage::{Error, Tx, identities, invitations, logins};
 use crate::again::{again, busy};
 use crate::base::Base;
 use crate::guesses::{self, Door, Wait};
+use crate::login_changes::{self, Change};
 use crate::logins::{LoginError, NewLogin};
 use crate::people::{hash, is_secret, secret};
 use crate::sign_in::{Client, Entered, SignInError, enter, prove};
@@ -306,7 +307,7 @@ async fn admit(
         return Ok(Back::Entered(enter(tx, base, login, false, client, now).await?));
     }
     let email = person.email.as_ref().ok_or(ProviderError::Unverified)?;
-    let login = match logins::by_email(tx, email).await? {
+    let (login, is_new) = match logins::by_email(tx, email).await? {
         Some(login) if login.disabled_at.is_some() => return Err(ProviderError::Refused),
         Some(login) if has_a_way_in(tx, login.id).await? => {
             let identity = Identity { issuer: person.issuer.clone(), subject: person.subject.clone() };
@@ -315,7 +316,7 @@ async fn admit(
             tokens::insert(tx, Kind::ProviderIdentity, &hash(&token), &held, now).await?;
             return Ok(Back::Confirm { token, email: login.email });
         }
-        Some(login) => login,
+        Some(login) => (login, false),
         None => {
             if invitations::of_address(tx, &email.folded(), now).await?.is_empty() {
                 return Err(ProviderError::Unknown);
@@ -323,12 +324,16 @@ async fn admit(
             let name = person.name.as_deref().unwrap_or(email.as_str());
             let name: String = name.chars().take(crate::logins::NAME_MAX).collect();
             let new = NewLogin { email, name: &name, language: None, operator: false, password: None };
-            crate::logins::create(tx, &new, now).await.map_err(|error| match error {
+            let created = crate::logins::create(tx, &new, now).await.map_err(|error| match error {
                 LoginError::Storage(error) => ProviderError::Storage(error),
                 _ => ProviderError::Unknown,
-            })?
+            })?;
+            (created, true)
         }
     };
+    if !is_new {
+        login_changes::tell(tx, base, &login, Change::ProviderLinked(&person.issuer), client, now).await?;
+    }
     identities::insert(tx, &person.issuer, &person.subject, login.id, now).await?;
     Ok(Back::Entered(enter(tx, base, login, false, client, now).await?))
 }
@@ -362,6 +367,8 @@ pub async fn confirm(
         let held = tokens::take(&mut tx, Kind::ProviderIdentity, &hash(token), now).await?;
         let held = held.filter(|held| held.login == Some(login.id)).ok_or(SignInError::Ended)?;
         let identity: Identity = read(&held).map_err(|_| SignInError::Ended)?;
+        let change = Change::ProviderLinked(&identity.issuer);
+        login_changes::tell(&mut tx, base, &login, change, client, now).await?;
         identities::insert(&mut tx, &identity.issuer, &identity.subject, login.id, now).await?;
         let entered = enter(&mut tx, base, login, false, client, now).await?;
         tx.commit().await?;

@@ -18,12 +18,13 @@ use totp_rs::{Builder, Secret, Totp};
 use crate::again::{again, busy};
 use crate::base::Base;
 use crate::guesses::{Door, Wait};
-use crate::mail::{self, Factor, Message};
+use crate::login_changes::{By, Change, tell};
+use crate::mail::Factor;
 use crate::passwords::{self, Busy, PasswordError};
 use crate::people::{hash, secret};
 use crate::seal;
 use crate::sessions::SignedIn;
-use crate::sign_in::{Client, SignInError, count, take_back, to};
+use crate::sign_in::{Client, SignInError, count, take_back};
 
 /// Who codes are for, as apps show it.
 const ISSUER: &str = "Branchline";
@@ -171,7 +172,7 @@ pub async fn confirm(
         let secret = opened(base, login.id, &held.content)?.ok_or(FactorError::Ended)?;
         let step = matching_step(&secret, code, now)?.ok_or(FactorError::Code)?;
         let codes = first_codes(&mut tx, &login).await?;
-        tell(&mut tx, base, &login, Factor::AppAdded, client, now).await?;
+        tell(&mut tx, base, &login, Change::Factor(Factor::AppAdded), client, now).await?;
         logins::set_totp(&mut tx, login.id, &held.content, step, now).await?;
         sessions::revoke_others(&mut tx, login.id, Some(who.session), now).await?;
         tx.commit().await?;
@@ -203,7 +204,7 @@ pub async fn remove(
             stands_alone(&login, password)?;
             logins::set_recovery_codes(&mut tx, login.id, &[]).await?;
         }
-        tell(&mut tx, base, &login, Factor::AppRemoved, client, now).await?;
+        tell(&mut tx, base, &login, Change::Factor(Factor::AppRemoved), client, now).await?;
         logins::unset_totp(&mut tx, login.id).await?;
         sessions::revoke_others(&mut tx, login.id, Some(who.session), now).await?;
         tx.commit().await?;
@@ -230,7 +231,7 @@ pub async fn renew_recovery_codes(
         let login = logins::hold(&mut tx, who.login.id).await?.filter(Login::has_second_factor);
         let login = login.ok_or(FactorError::NotThere)?;
         let codes = recovery_codes(&mut tx, login.id).await?;
-        tell(&mut tx, base, &login, Factor::RecoveryCodesRenewed, client, now).await?;
+        tell(&mut tx, base, &login, Change::Factor(Factor::RecoveryCodesRenewed), client, now).await?;
         tx.commit().await?;
         Ok(codes)
     })
@@ -246,7 +247,7 @@ pub async fn reset(base: &Base, login: LoginId) -> Result<(), Error> {
         let Some(login) = logins::hold(&mut tx, login).await? else { return Ok(()) };
         logins::set_recovery_codes(&mut tx, login.id, &[]).await?;
         devices::forget_all(&mut tx, login.id).await?;
-        tell(&mut tx, base, &login, Factor::Reset, &Client::default(), now).await?;
+        tell(&mut tx, base, &login, Change::Factor(Factor::Reset), By::Operator, now).await?;
         passkeys::delete_all(&mut tx, login.id).await?;
         logins::unset_totp(&mut tx, login.id).await?;
         sessions::revoke_others(&mut tx, login.id, None, now).await?;
@@ -283,19 +284,6 @@ pub(crate) async fn take_code(
     let Some(secret) = opened(base, login, &sealed)? else { return Ok(None) };
     let Some(step) = matching_step(&secret, &code, now)? else { return Ok(None) };
     Ok(logins::take_totp_step(tx, login, step).await?.then_some(Taken::App))
-}
-
-/// Tells somebody what became of their second factors.
-pub(crate) async fn tell(
-    tx: &mut Tx,
-    base: &Base,
-    login: &Login,
-    factor: Factor,
-    client: &Client<'_>,
-    now: Moment,
-) -> Result<(), Error> {
-    let message = Message::SecondFactorChanged { factor, doing: client.doing(now) };
-    mail::enqueue(tx, base, &to(login), &message, now).await.map(drop)
 }
 
 /// The recovery codes of somebody who gets their first second factor.

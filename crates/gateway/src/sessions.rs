@@ -21,7 +21,9 @@ use storage::{Error, logins, members, sessions};
 
 use crate::again::again;
 use crate::base::Base;
+use crate::login_changes::{self, Change};
 use crate::people::{hash, is_secret};
+use crate::sign_in::Client;
 
 /// Who has shown a password has this long for the second factor.
 pub const SECOND_FACTOR_WITHIN: Duration = Duration::from_secs(600);
@@ -231,25 +233,49 @@ pub async fn sign_out(base: &Base, token: &str) -> Result<(), Error> {
 }
 
 /// Ends a session of a person. False when they have no such session that goes on.
-pub async fn revoke(base: &Base, login: LoginId, session: SessionId) -> Result<bool, Error> {
-    let done = again(async || {
-        let mut tx = base.db.begin().await?;
-        let done = sessions::revoke(&mut tx, login, session, base.clock.now()).await?;
-        tx.commit().await?;
-        Ok::<bool, Error>(done)
-    })
-    .await?;
-    base.refresh().await?;
-    Ok(done)
+pub async fn revoke(
+    base: &Base,
+    who: &SignedIn,
+    session: SessionId,
+    client: &Client<'_>,
+) -> Result<bool, Error> {
+    Ok(end(base, who, |one| one == session, client).await? > 0)
 }
 
 /// Ends all sessions of a person but the one they ask from.
-pub async fn revoke_others(base: &Base, who: &SignedIn) -> Result<(), Error> {
-    again(async || {
+pub async fn revoke_others(base: &Base, who: &SignedIn, client: &Client<'_>) -> Result<(), Error> {
+    end(base, who, |one| one != who.session, client).await.map(drop)
+}
+
+/// Ends those of a person's sessions that go on, and tells of it. Gives how many.
+async fn end(
+    base: &Base,
+    who: &SignedIn,
+    which: impl Fn(SessionId) -> bool,
+    client: &Client<'_>,
+) -> Result<u64, Error> {
+    let ended = again(async || {
+        let now = base.clock.now();
         let mut tx = base.db.begin().await?;
-        sessions::revoke_others(&mut tx, who.login.id, Some(who.session), base.clock.now()).await?;
-        tx.commit().await
+        let Some(login) = logins::hold(&mut tx, who.login.id).await? else { return Ok(0) };
+        let mut all =
+            sessions::of_login(&mut tx, login.id, now.before(base.people_rules().session_lasts)).await?;
+        all.retain(|session| which(session.id));
+        if all.is_empty() {
+            return Ok(0);
+        }
+        let count = all.len() as u64;
+        // Signing out is no news, and neither is it by another button.
+        if all.iter().any(|session| session.id != who.session) {
+            login_changes::tell(&mut tx, base, &login, Change::SessionsEnded(count), client, now).await?;
+        }
+        for session in &all {
+            sessions::revoke(&mut tx, login.id, session.id, now).await?;
+        }
+        tx.commit().await?;
+        Ok::<u64, Error>(count)
     })
     .await?;
-    base.refresh().await
+    base.refresh().await?;
+    Ok(ended)
 }

@@ -12,6 +12,7 @@ use storage::{Error, Tx, devices, logins, sessions};
 use crate::again::{again, busy};
 use crate::base::Base;
 use crate::guesses::{self, Door, Tries, Wait};
+use crate::login_changes::{self, Change};
 use crate::mail::{self, Doing, Factor, Message};
 use crate::passwords::{self, Busy};
 use crate::people::{hash, is_secret, secret};
@@ -302,9 +303,8 @@ pub async fn with_code(
         let taken = second_factor::take_code(&mut tx, base, who.login.id, code, now).await?;
         let taken = taken.ok_or(SignInError::Wrong)?;
         if taken == second_factor::Taken::Recovery {
-            let message =
-                Message::SecondFactorChanged { factor: Factor::RecoveryCodeUsed, doing: client.doing(now) };
-            mail::enqueue(&mut tx, base, &to(&who.login), &message, now).await?;
+            let change = Change::Factor(Factor::RecoveryCodeUsed);
+            login_changes::tell(&mut tx, base, &who.login, change, client, now).await?;
         }
         let entered = strengthen(&mut tx, base, &who, client, now).await?;
         tx.commit().await?;

@@ -218,7 +218,7 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_others_on_every_node() 
         // Another process on the same books.
         let other = self::base(&database).await;
         let eva = person(&base, "eva@example.com").await;
-        let max = person(&base, "max@example.com").await;
+        person(&base, "max@example.com").await;
         let (a, b, c) = (
             enter(&base, "eva@example.com").await,
             enter(&base, "eva@example.com").await,
@@ -232,15 +232,16 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_others_on_every_node() 
         assert_eq!(all.len(), 3);
         assert!(all.iter().all(|s| s.address == "192.0.2.7" && s.agent == "Firefox"));
         let b_id = sessions::of(&base, &b, base.clock.now()).await.unwrap().unwrap().session;
-        assert!(!sessions::revoke(&base, max, b_id).await.unwrap(), "it is not theirs to end");
-        assert!(sessions::revoke(&base, eva, b_id).await.unwrap());
-        assert!(!sessions::revoke(&base, eva, b_id).await.unwrap());
+        let max = signed_in(&base, &enter(&base, "max@example.com").await).await;
+        assert!(!sessions::revoke(&base, &max, b_id, &HOME).await.unwrap(), "it is not theirs to end");
+        assert!(sessions::revoke(&base, &who, b_id, &HOME).await.unwrap());
+        assert!(!sessions::revoke(&base, &who, b_id, &HOME).await.unwrap());
         assert!(!is_in(&base, &b).await);
         assert!(is_in(&other, &c).await);
         // What every process does each second.
         other.refresh().await.unwrap();
         assert!(!is_in(&other, &b).await && is_in(&other, &c).await);
-        sessions::revoke_others(&base, &who).await.unwrap();
+        sessions::revoke_others(&base, &who, &HOME).await.unwrap();
         other.refresh().await.unwrap();
         assert!(is_in(&other, &a).await && !is_in(&other, &c).await);
         sessions::sign_out(&base, &a).await.unwrap();
@@ -603,6 +604,97 @@ async fn whoever_is_invited_joins_with_a_login_of_their_own_or_not_at_all() {
         let secret = invite(&base, cafe.id, "neu@example.com").await;
         let again = join::by_invitation(&base, &secret, "Nina", NEW_PASSWORD, &HOME).await;
         assert!(matches!(again, Err(JoinError::HasLogin)));
+    }
+}
+
+/// What the logs of an account say of logins, the oldest first: what, by whom, from where; and all of it.
+async fn told(base: &Base, account: domain::id::AccountId) -> (Vec<String>, String) {
+    let filter = storage::audit::Filter { action: Some("login.".into()), ..Default::default() };
+    let mut conn = base.db.read().await.unwrap();
+    let mut entries = storage::audit::page(&mut conn, account, &filter, None, 100).await.unwrap();
+    entries.reverse();
+    let line = |e: &storage::audit::Entry| {
+        assert!(e.subject.contains("<eva@example.com>"), "{e:?}");
+        format!("{} {} {}", &e.action["login.".len()..], e.actor.kind.as_str(), e.actor.address)
+    };
+    (entries.iter().map(line).collect(), format!("{entries:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_changed_about_a_login_stands_in_the_logs_of_all_its_accounts_and_of_no_other() {
+    for database in testing::engines().await {
+        let base = base(&database).await;
+        person(&base, "boss@example.com").await;
+        let eva = person(&base, "eva@example.com").await;
+        let (shop, cafe) =
+            (account(&base, "shop@example.com").await, account(&base, "cafe@example.com").await);
+        let other = account(&base, "other@example.com").await;
+        people_house::join(&base, shop.id, eva, Role::Owner).await;
+        people_house::join(&base, cafe.id, eva, Role::Analyst).await;
+        let here = enter(&base, "eva@example.com").await;
+        enter(&base, "eva@example.com").await;
+        let who = signed_in(&base, &here).await;
+        // What is refused is not written down.
+        let wrong = logins::change_password(&base, &who, "wrong wrong wrong", NEW_PASSWORD, &HOME).await;
+        assert!(wrong.is_err());
+        sessions::revoke_others(&base, &who, &HOME).await.unwrap();
+        // There are none left: nothing is told.
+        sessions::revoke_others(&base, &who, &HOME).await.unwrap();
+        logins::change_password(&base, &who, PASSWORD, NEW_PASSWORD, &HOME).await.unwrap();
+        let setup = second_factor::begin(&base, &who, NEW_PASSWORD).await.unwrap();
+        let code = code(&setup.secret, base.clock.now());
+        let codes = second_factor::confirm(&base, &who, &setup.token, &code, &HOME).await.unwrap().unwrap();
+        let owing = try_in(&base, "eva@example.com", NEW_PASSWORD, &HOME).await.unwrap();
+        with_code(&base, &owing.token, &codes[0]).await.unwrap();
+        let new = second_factor::renew_recovery_codes(&base, &who, NEW_PASSWORD, &HOME).await.unwrap();
+        second_factor::remove(&base, &who, NEW_PASSWORD, &HOME).await.unwrap();
+        second_factor::reset(&base, eva).await.unwrap();
+        logins::set_disabled(&base, eva, true).await.unwrap();
+        logins::set_disabled(&base, eva, true).await.unwrap();
+        logins::set_disabled(&base, eva, false).await.unwrap();
+        let who =
+            signed_in(&base, &try_in(&base, "eva@example.com", NEW_PASSWORD, &HOME).await.unwrap().token)
+                .await;
+        address_change::ask(&base, &who, NEW_PASSWORD, &email("eva@new.example"), &HOME).await.unwrap();
+        let link = mails(&base, "address-change").await.pop().unwrap().1;
+        address_change::confirm(&base, &link, &HOME).await.unwrap();
+        let (lines, all) = told(&base, shop.id).await;
+        assert_eq!(
+            lines,
+            [
+                "end_sessions person 192.0.2.7",
+                "change_password person 192.0.2.7",
+                "add_app person 192.0.2.7",
+                "use_recovery_code person 192.0.2.7",
+                "renew_recovery_codes person 192.0.2.7",
+                "remove_app person 192.0.2.7",
+                "remove_second_factors command line ",
+                "disable command line ",
+                "enable command line ",
+                "change_address person 192.0.2.7",
+            ],
+            "{}",
+            database.engine()
+        );
+        assert!(all.contains("eva@new.example"));
+        let secrets = [NEW_PASSWORD, PASSWORD, &codes[0], &new[0], &link];
+        let bare = setup.secret.replace(' ', "");
+        for secret in secrets.into_iter().chain([setup.secret.as_str(), bare.as_str()]) {
+            assert!(!all.contains(secret), "{secret} is in the log");
+        }
+        assert_eq!(told(&base, cafe.id).await.0, lines);
+        assert!(told(&base, other.id).await.0.is_empty());
+        // The person has it by mail.
+        for (kind, count) in [
+            ("sessions-ended", 1),
+            ("password-changed", 1),
+            ("second-factor-changed", 5),
+            ("address-changed", 1),
+        ] {
+            let told = mails(&base, kind).await;
+            assert_eq!(told.len(), count, "{kind}");
+            assert!(told.iter().all(|mail| mail.0 == "eva@example.com"));
+        }
     }
 }
 

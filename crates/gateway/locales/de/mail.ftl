@@ -133,6 +133,33 @@ password-changed =
     .note = Wenn Sie es nicht waren, wählen Sie jetzt mit „Passwort vergessen“ auf der Anmeldeseite ein neues und sagen Sie es dem Betreiber dieser Plattform.
     .why = Sie erhalten diese E-Mail zur Sicherheit Ihres Zugangs.
 
+sessions-ended =
+    .subject = Andere Browser wurden abgemeldet
+    .preview = Jemand mit Ihrem Zugang hat andere Sitzungen beendet.
+    .heading = Andere Browser wurden abgemeldet
+    .text = Jemand, der mit Ihrem Zugang angemeldet ist, hat andere Sitzungen beendet.
+    .button = Sitzungen ansehen
+    .note = Wenn Sie es nicht waren, ändern Sie jetzt Ihr Passwort und prüfen Sie Ihre zweiten Faktoren.
+    .why = Sie erhalten diese E-Mail zur Sicherheit Ihres Zugangs.
+
+provider-linked =
+    .subject = Sie können sich auf einem weiteren Weg anmelden
+    .preview = Ab jetzt meldet { $provider } Sie an.
+    .heading = Ein weiterer Weg zur Anmeldung
+    .text = Ab jetzt können Sie sich mit Ihrem Zugang bei { $provider } anmelden.
+    .button = Zugang ansehen
+    .note = Wenn Sie es nicht waren, nehmen Sie diesen Weg wieder weg und ändern Sie jetzt Ihr Passwort.
+    .why = Sie erhalten diese E-Mail zur Sicherheit Ihres Zugangs.
+
+provider-unlinked =
+    .subject = Ein Weg zur Anmeldung wurde entfernt
+    .preview = { $provider } meldet Sie nicht mehr an.
+    .heading = Ein Weg zur Anmeldung wurde entfernt
+    .text = Sie können sich nicht mehr mit Ihrem Zugang bei { $provider } anmelden. Ihre anderen Wege bleiben, wie sie sind.
+    .button = Zugang ansehen
+    .note = Wenn Sie es nicht waren, ändern Sie jetzt Ihr Passwort und prüfen Sie Ihre zweiten Faktoren.
+    .why = Sie erhalten diese E-Mail zur Sicherheit Ihres Zugangs.
+
 visit-began =
     .subject = { $visitor } arbeitet in { $account }
     .preview = Von { $above }, bis { $until }.

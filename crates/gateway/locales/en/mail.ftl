@@ -133,6 +133,33 @@ password-changed =
     .note = If it was not you, choose a new password now with “Forgot password” on the sign-in page and tell the operator of this platform.
     .why = You get this for the safety of your login.
 
+sessions-ended =
+    .subject = You were signed out of other browsers
+    .preview = Somebody who is signed in with your login ended other sessions.
+    .heading = Signed out of other browsers
+    .text = Somebody who is signed in with your login ended other sessions of it.
+    .button = Look at your sessions
+    .note = If it was not you, change your password now and check your second factors.
+    .why = You get this for the safety of your login.
+
+provider-linked =
+    .subject = You can sign in another way
+    .preview = From now on { $provider } signs you in.
+    .heading = A new way to sign in
+    .text = From now on you can sign in with your login at { $provider }.
+    .button = Look at your login
+    .note = If it was not you, take this way away again and change your password now.
+    .why = You get this for the safety of your login.
+
+provider-unlinked =
+    .subject = A way to sign in was taken away
+    .preview = { $provider } no longer signs you in.
+    .heading = A way to sign in was taken away
+    .text = You can no longer sign in with your login at { $provider }. Your other ways to sign in stay as they are.
+    .button = Look at your login
+    .note = If it was not you, change your password now and check your second factors.
+    .why = You get this for the safety of your login.
+
 visit-began =
     .subject = { $visitor } is working in { $account }
     .preview = From { $above }, until { $until }.

@@ -123,6 +123,12 @@ pub enum Message<'a> {
     SecondFactorChanged { factor: Factor, doing: Doing<'a> },
     /// The password was changed.
     PasswordChanged { doing: Doing<'a> },
+    /// Sessions were ended from another one.
+    SessionsEnded { doing: Doing<'a> },
+    /// They can sign in by a provider from now on.
+    ProviderLinked { provider: &'a str, doing: Doing<'a> },
+    /// And no longer.
+    ProviderUnlinked { provider: &'a str, doing: Doing<'a> },
     /// Somebody from above has stepped in. `above`: the name of the account they come from.
     VisitBegan { account: Account<'a>, visitor: &'a str, above: &'a str, reason: &'a str, until: Moment },
     /// Somebody from above would like to.
@@ -176,6 +182,9 @@ impl<'a> Message<'a> {
             Message::NewSignIn { .. } => "new-sign-in",
             Message::SecondFactorChanged { .. } => "second-factor-changed",
             Message::PasswordChanged { .. } => "password-changed",
+            Message::SessionsEnded { .. } => "sessions-ended",
+            Message::ProviderLinked { .. } => "provider-linked",
+            Message::ProviderUnlinked { .. } => "provider-unlinked",
             Message::VisitBegan { .. } => "visit-began",
             Message::AccessAsked { .. } => "access-asked",
             Message::AccessAnswered { .. } => "access-answered",
@@ -210,6 +219,8 @@ impl<'a> Message<'a> {
             | Message::NewSignIn { .. }
             | Message::SecondFactorChanged { .. }
             | Message::PasswordChanged { .. } => "/me".to_owned(),
+            Message::ProviderLinked { .. } | Message::ProviderUnlinked { .. } => "/me/security".to_owned(),
+            Message::SessionsEnded { .. } => "/me/sessions".to_owned(),
             Message::VisitBegan { account, .. } | Message::GlassBroken { account, .. } => {
                 format!("/a/{}/audit", account.id)
             }
@@ -291,7 +302,13 @@ impl<'a> Message<'a> {
                 (vec![("new", words.clean(new)), ("expires", words.moment(*expires_at))], vec![])
             }
             Message::AddressChanged { new, doing: d } => (vec![("new", words.clean(new))], doing(d)),
-            Message::NewSignIn { doing: d } | Message::PasswordChanged { doing: d } => (vec![], doing(d)),
+            Message::NewSignIn { doing: d }
+            | Message::PasswordChanged { doing: d }
+            | Message::SessionsEnded { doing: d } => (vec![], doing(d)),
+            Message::ProviderLinked { provider, doing: d }
+            | Message::ProviderUnlinked { provider, doing: d } => {
+                (vec![("provider", words.clean(provider))], doing(d))
+            }
             Message::SecondFactorChanged { factor, doing: d } => {
                 (vec![("what", words.say(factor.key(), &[]))], doing(d))
             }

@@ -69,7 +69,7 @@ pub async fn end(
     person: Person,
     Path(id): Path<i64>,
 ) -> Result<Response, Stop> {
-    match sessions::revoke(&console.gateway, person.login.id, SessionId(id)).await? {
+    match sessions::revoke(&console.gateway, &person, SessionId(id), &person.client()).await? {
         true => Ok(flash::done("/me/sessions", "That browser is signed out.")),
         false => Ok(flash::failed("/me/sessions", "That session has ended already.")),
     }
@@ -77,6 +77,6 @@ pub async fn end(
 
 /// `POST /me/sessions/end-others`.
 pub async fn end_others(State(console): State<Console>, person: Person) -> Result<Response, Stop> {
-    sessions::revoke_others(&console.gateway, &person).await?;
+    sessions::revoke_others(&console.gateway, &person, &person.client()).await?;
     Ok(flash::done("/me/sessions", "All other browsers are signed out."))
 }

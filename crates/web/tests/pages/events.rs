@@ -11,6 +11,7 @@ use domain::member::Role;
 use domain::moment::Moment;
 use gateway::accept::SendRequest;
 use gateway::credits::Grant;
+use gateway::sign_in::Client;
 use gateway::{Base, accounts, credits, logins, members, sessions, visits};
 
 use crate::house::{Browser, House, NOW, Stream};
@@ -233,7 +234,8 @@ async fn a_stream_ends_within_two_seconds_when_what_it_was_let_in_by_is_gone() {
 
         let browser = house.person(house.main.id, Role::Finance).await;
         let stream = listening(&browser, address, &main).await;
-        assert!(sessions::revoke(&other, browser.login, session(&browser).await).await.unwrap());
+        let (who, last) = (browser.signed_in().await, session(&browser).await);
+        assert!(sessions::revoke(&other, &who, last, &Client::default()).await.unwrap());
         ends(stream, "the session was revoked").await;
         let again = browser.listen(address, &format!("{main}/events"), "").await;
         assert_eq!(again.status(), 303, "and it is not let in again");

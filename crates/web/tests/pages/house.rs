@@ -24,6 +24,7 @@ use gateway::accounts::{self, NewAccount};
 use gateway::dispatch::Line;
 use gateway::logins::{self, NewLogin};
 use gateway::passwords::Kept;
+use gateway::sessions::{self, SignedIn};
 use gateway::{Base, Clock, Gateway, Rules, prices};
 use http_body_util::BodyExt;
 use jiff::tz::TimeZone;
@@ -206,6 +207,12 @@ async fn account(base: &Base, name: &str, parent: Option<AccountId>, credits: i6
 }
 
 impl Browser<'_> {
+    /// Who it is, as the gateway knows them.
+    pub async fn signed_in(&self) -> SignedIn {
+        let token = self.cookie.split("; ").find_map(|held| held.strip_prefix("branchline=")).unwrap();
+        sessions::of(&self.house.gateway, token, NOW).await.unwrap().unwrap()
+    }
+
     pub async fn get(&self, path: impl AsRef<str>) -> Answer {
         self.asked(Request::get(path.as_ref()), Body::empty()).await
     }

@@ -9,6 +9,7 @@ use domain::actor::Actor;
 use domain::id::AccountId;
 use domain::member::{Access, Role};
 use gateway::settings::{self, Change};
+use gateway::sign_in::Client;
 use gateway::{accounts, keys, logins, members, sessions};
 use web::{Method, Method::Get, Method::Post, PAGES};
 
@@ -289,7 +290,9 @@ async fn nobody_and_whoever_was_signed_out_or_removed_is_let_into_no_account() {
         all("signed out", &out, own, Stands::Nobody, false).await;
         let revoked = house.person(own, Role::Administrator).await;
         let session = sessions::list(&house.gateway, revoked.login).await.unwrap()[0].id;
-        sessions::revoke(&house.gateway, revoked.login, session).await.unwrap();
+        sessions::revoke(&house.gateway, &revoked.signed_in().await, session, &Client::default())
+            .await
+            .unwrap();
         all("a revoked session", &revoked, own, Stands::Nobody, false).await;
         let disabled = house.person(own, Role::Auditor).await;
         logins::set_disabled(&house.gateway, disabled.login, true).await.unwrap();
