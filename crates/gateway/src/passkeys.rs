@@ -6,7 +6,6 @@
 //! lies in the books and is taken once.
 
 use domain::id::{LoginId, PasskeyId};
-use domain::login::Login;
 use domain::moment::Moment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +25,7 @@ use crate::login_changes::{Change, tell};
 use crate::mail::Factor;
 use crate::passwords::Busy;
 use crate::people::{hash, secret};
+use crate::provider::links::ways_in;
 use crate::second_factor::{FactorError, confirm_person, first_codes, stands_alone};
 use crate::sessions::{SignedIn, of};
 use crate::sign_in::{Client, Entered, SignInError, count, enter, strengthen};
@@ -297,7 +297,8 @@ pub async fn rename(base: &Base, login: LoginId, id: PasskeyId, label: &str) -> 
 /// Takes a passkey away. Where that leaves no second factor, the password must be able to stand alone.
 ///
 /// # Errors
-/// As [`confirm_person`]; [`FactorError::NotThere`] when they have no such passkey.
+/// As [`confirm_person`]; [`FactorError::NotThere`] when they have no such passkey;
+/// [`FactorError::OnlyWay`].
 pub async fn remove(
     base: &Base,
     who: &SignedIn,
@@ -310,29 +311,25 @@ pub async fn remove(
         let now = base.clock.now();
         let mut tx = base.db.begin().await?;
         let login = logins::hold(&mut tx, who.login.id).await?.ok_or(FactorError::NotThere)?;
-        if login.totp_at.is_none() && login.passkeys <= 1 {
-            last(&mut tx, &login, password).await?;
-        }
-        tell(&mut tx, base, &login, Change::Factor(Factor::PasskeyRemoved), client, now).await?;
-        if !passkeys::delete(&mut tx, login.id, id).await? {
+        let known = passkeys::of_login(&mut tx, login.id).await?;
+        if !known.iter().any(|one| one.id == id) {
             return Err(FactorError::NotThere);
         }
+        if work_here(base) && ways_in(&mut tx, base, &login).await? <= 1 {
+            return Err(FactorError::OnlyWay);
+        }
+        if login.totp_at.is_none() && login.passkeys <= 1 {
+            stands_alone(&login, password)?;
+            logins::set_recovery_codes(&mut tx, login.id, &[]).await?;
+        }
+        tell(&mut tx, base, &login, Change::Factor(Factor::PasskeyRemoved), client, now).await?;
+        passkeys::delete(&mut tx, login.id, id).await?;
         sessions::revoke_others(&mut tx, login.id, Some(who.session), now).await?;
         tx.commit().await?;
         Ok::<_, FactorError>(())
     })
     .await?;
     Ok(base.refresh().await?)
-}
-
-/// The last second factor goes: the password must stand alone, and there must be one.
-async fn last(tx: &mut Tx, login: &Login, password: &str) -> Result<(), FactorError> {
-    if login.password_at.is_none() && storage::identities::of_login(tx, login.id).await?.is_empty() {
-        // There would be no way in any more.
-        return Err(FactorError::PasswordTooShort);
-    }
-    stands_alone(login, password)?;
-    Ok(logins::set_recovery_codes(tx, login.id, &[]).await?)
 }
 
 /// Notes that a passkey was shown. Its counter must have grown since, wherever else it was shown.

@@ -8,6 +8,8 @@
 //!
 //! Source: OpenID Connect Core 1.0, section 3.1; RFC 7636; RFC 9700.
 
+pub mod links;
+
 use std::time::Duration;
 
 use domain::account::Email;
@@ -31,7 +33,10 @@ use crate::guesses::{self, Door, Wait};
 use crate::login_changes::{self, Change};
 use crate::logins::{LoginError, NewLogin};
 use crate::people::{hash, is_secret, secret};
+use crate::sessions::SignedIn;
 use crate::sign_in::{Client, Entered, SignInError, enter, prove};
+
+use links::LinkError;
 
 /// The page a provider sends people back to.
 pub const RETURN_PATH: &str = "/sign-in/provider";
@@ -88,6 +93,8 @@ pub struct Begun {
 pub enum Back {
     /// They are in.
     Entered(Entered),
+    /// Their login, in which they were signed in, is linked to the provider from now on.
+    Linked,
     /// There is a login with their address; its password is to be shown once ([`confirm`]).
     Confirm {
         /// What the page hands back with the password.
@@ -160,11 +167,21 @@ pub fn label(base: &Base) -> Option<&str> {
     Some(&base.people_rules().provider.as_ref()?.label)
 }
 
+/// The address of the provider, if there is one.
+pub fn issuer(base: &Base) -> Option<&str> {
+    Some(&base.people_rules().provider.as_ref()?.issuer)
+}
+
 /// Begins a sign-in.
 ///
 /// # Errors
 /// [`ProviderError::Failed`] when the provider does not describe itself.
 pub async fn begin(base: &Base, client: &Client<'_>) -> Result<Begun, ProviderError> {
+    begin_for(base, None, client).await
+}
+
+/// Begins a sign-in, or the linking of a login.
+async fn begin_for(base: &Base, login: Option<LoginId>, client: &Client<'_>) -> Result<Begun, ProviderError> {
     let provider = ready(base, false).await?;
     let (token, now) = (secret(), base.clock.now());
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
@@ -180,7 +197,7 @@ pub async fn begin(base: &Base, client: &Client<'_>) -> Result<Begun, ProviderEr
         .set_pkce_challenge(challenge)
         .url();
     let away = Away { verifier: verifier.into_secret(), nonce: nonce.secret().clone() };
-    let held = held(None, &away, now)?;
+    let held = held(login, &away, now)?;
     again(async || {
         let mut tx = base.db.begin().await?;
         let doors = vec![Door::ceremonies(client.address)];
@@ -193,27 +210,45 @@ pub async fn begin(base: &Base, client: &Client<'_>) -> Result<Begun, ProviderEr
     Ok(Begun { url: url.into(), token })
 }
 
-/// Comes back: `state` and `code` from the address, `kept` from the cookie.
+/// What the browser brings back from the provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Brought<'a> {
+    /// From the address.
+    pub state: &'a str,
+    /// From the address, too.
+    pub code: &'a str,
+    /// From the cookie.
+    pub kept: &'a str,
+}
+
+/// Comes back from a sign-in, or from linking, which ends in the session it was begun in: `who`.
 ///
 /// # Errors
-/// Why they are not in.
+/// Why they are not in, or not linked.
 pub async fn finish(
     base: &Base,
-    state: &str,
-    kept: &str,
-    code: &str,
+    brought: Brought<'_>,
+    who: Option<&SignedIn>,
     client: &Client<'_>,
-) -> Result<Back, ProviderError> {
+) -> Result<Back, LinkError> {
+    let Brought { state, code, kept } = brought;
     if !is_secret(state) || state != kept {
-        return Err(ProviderError::Ended);
+        return Err(ProviderError::Ended.into());
     }
-    let away: Away = again(async || {
+    let held = again(async || {
         let mut tx = base.db.begin().await?;
         let held = tokens::take(&mut tx, Kind::ProviderRequest, &hash(state), base.clock.now()).await?;
         tx.commit().await?;
-        read(&held.ok_or(ProviderError::Ended)?)
+        held.ok_or(ProviderError::Ended)
     })
     .await?;
+    let away: Away = read(&held)?;
+    if let Some(login) = held.login {
+        let who = who.filter(|who| who.login.id == login).ok_or(ProviderError::Ended)?;
+        let person = ask(base, code, away).await?;
+        links::link(base, who, &person, client).await?;
+        return Ok(Back::Linked);
+    }
     let person = ask(base, code, away).await?;
     let back = again(async || {
         let now = base.clock.now();

@@ -75,6 +75,9 @@ pub enum FactorError {
         passwords::LENGTH_MIN
     )]
     PasswordTooShort,
+    /// There would be no way in any more.
+    #[error("this is your only way to sign in; choose a password or add another passkey first")]
+    OnlyWay,
     /// Too many tries.
     #[error(transparent)]
     Wait(#[from] Wait),

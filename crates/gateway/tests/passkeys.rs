@@ -154,6 +154,15 @@ async fn passkeys_are_named_and_taken_away() {
         assert_eq!(list().await[0].label, "Telefon");
         let wrong = passkeys::remove(&base, &who, id, "wrong wrong wrong", &HOME).await;
         assert!(matches!(wrong, Err(FactorError::Password)));
+        // Who has no password and an app beside it would have no way in without it.
+        let password = storage::logins::secrets(&mut base.db.read().await.unwrap(), eva).await.unwrap();
+        let sql = "update logins set password = null, password_at = null, totp_at = 1 where id = $1";
+        change(&base, sql, &[eva.0.into()]).await;
+        let only = passkeys::remove(&base, &who, id, "", &HOME).await;
+        assert!(matches!(only, Err(FactorError::OnlyWay)), "{}", database.engine());
+        let sql = "update logins set password = $2, password_at = 1, totp_at = null where id = $1";
+        let password = password.unwrap().password.unwrap();
+        change(&base, sql, &[eva.0.into(), storage::db::Value::from(&password)]).await;
         passkeys::remove(&base, &who, id, PASSWORD, &HOME).await.unwrap();
         assert!(matches!(
             passkeys::remove(&base, &who, id, PASSWORD, &HOME).await,
@@ -195,4 +204,12 @@ async fn with_passkey(
 
 async fn base(database: &testing::TestDatabase) -> Base {
     house::base(&database.db, Clock::standing_at(NOW)).await
+}
+
+async fn change(base: &Base, sql: &str, values: &[storage::db::Value<'_>]) {
+    let mut tx = base.db.begin().await.unwrap();
+    assert_eq!(tx.execute(sql, values).await.unwrap(), 1);
+    storage::counters::changed(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    base.refresh().await.unwrap();
 }

@@ -19,7 +19,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
 use domain::login::Step;
 use gateway::people::PeopleRules;
-use gateway::provider::{self, Back, Begun, ProviderError, ProviderSettings};
+use gateway::provider::links::{self, LinkError};
+use gateway::provider::{self, Back, Begun, Brought, ProviderError, ProviderSettings};
+use gateway::second_factor::FactorError;
+use gateway::sessions::SignedIn;
 use gateway::sign_in::{self, SignInError};
 use gateway::{Base, Clock};
 use house::{NOW, count};
@@ -184,6 +187,93 @@ async fn without_a_provider_or_with_a_silent_one_there_is_a_plain_answer() {
     let _ = sign_in::with_password(&base, "x@example.com", "", &HOME).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_linked_while_signed_in_and_unlinked_as_long_as_another_way_is_left() {
+    let idp = Provider::start().await;
+    for database in testing::engines().await {
+        let base = base(&database, &idp).await;
+        let shop = account(&base, "shop@example.com").await;
+        let eva = person(&base, "eva@example.com").await;
+        join(&base, shop.id, eva, domain::member::Role::Owner).await;
+        let who = signed_in(&base, &enter(&base, "eva@example.com").await).await;
+        // The address at the provider is nobody's here, and need not be verified: who links has shown both.
+        let claims = json!({ "sub": "e1", "email": "private@example.org", "email_verified": false });
+        let wrong = links::begin(&base, &who, "wrong wrong wrong", &HOME).await;
+        assert!(matches!(wrong, Err(LinkError::Person(FactorError::Password))));
+        // Somebody else's session, or none, gets nothing by coming back with it.
+        person(&base, "max@example.com").await;
+        let max = signed_in(&base, &enter(&base, "max@example.com").await).await;
+        for other in [None, Some(&max)] {
+            let begun = links::begin(&base, &who, PASSWORD, &HOME).await.unwrap();
+            let (state, code) = idp.agree(&begun, claims.clone());
+            let back = back(&base, &begun, &state, &code, other).await;
+            assert!(matches!(back, Err(LinkError::Provider(ProviderError::Ended))));
+        }
+        assert_eq!(count(&base.db, "select count(*) from identities").await, 0);
+        // Two at once: one is linked.
+        let (one, two) = (
+            links::begin(&base, &who, PASSWORD, &HOME).await.unwrap(),
+            links::begin(&base, &who, PASSWORD, &HOME).await.unwrap(),
+        );
+        let (one_came, two_came) = (idp.agree(&one, claims.clone()), idp.agree(&two, claims.clone()));
+        let (a, b) = tokio::join!(
+            back(&base, &one, &one_came.0, &one_came.1, Some(&who)),
+            back(&base, &two, &two_came.0, &two_came.1, Some(&who)),
+        );
+        assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1, "{}", database.engine());
+        assert!(matches!(links::begin(&base, &who, PASSWORD, &HOME).await, Err(LinkError::Linked)));
+        let Back::Entered(entered) = round(&base, &idp, claims.clone()).await.unwrap() else {
+            panic!("they are known")
+        };
+        assert_eq!(entered.login.id, eva);
+        // The same account at the provider is nobody else's here.
+        let begun = links::begin(&base, &max, PASSWORD, &HOME).await.unwrap();
+        let (state, code) = idp.agree(&begun, claims.clone());
+        let taken = back(&base, &begun, &state, &code, Some(&max)).await;
+        assert!(matches!(taken, Err(LinkError::Taken)));
+        // Unlinked, the provider's word is nothing any more.
+        let wrong = links::unlink(&base, &who, &idp.issuer, "wrong wrong wrong", &HOME).await;
+        assert!(matches!(wrong, Err(LinkError::Person(FactorError::Password))));
+        links::unlink(&base, &who, &idp.issuer, PASSWORD, &HOME).await.unwrap();
+        let again = links::unlink(&base, &who, &idp.issuer, PASSWORD, &HOME).await;
+        assert!(matches!(again, Err(LinkError::NotLinked)));
+        assert!(matches!(round(&base, &idp, claims).await, Err(ProviderError::Unverified)));
+        assert_eq!(mails(&base, "provider-linked").await.len(), 1);
+        assert_eq!(mails(&base, "provider-unlinked").await.len(), 1);
+        let filter = storage::audit::Filter { action: Some("login.".into()), ..Default::default() };
+        let mut conn = base.db.read().await.unwrap();
+        let entries = storage::audit::page(&mut conn, shop.id, &filter, None, 9).await.unwrap();
+        let actions: Vec<&str> = entries.iter().map(|entry| entry.action.as_str()).collect();
+        assert_eq!(actions, ["login.unlink_provider", "login.link_provider"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_other_way_in_keeps_the_provider() {
+    let idp = Provider::start().await;
+    for database in testing::engines().await {
+        let base = base(&database, &idp).await;
+        let shop = account(&base, "shop@example.com").await;
+        invite(&base, shop.id, "neu@example.com").await;
+        let claims = json!({ "sub": "n1", "email": "neu@example.com", "email_verified": true });
+        let Back::Entered(entered) = round(&base, &idp, claims.clone()).await.unwrap() else {
+            panic!("they are invited")
+        };
+        let who = signed_in(&base, &entered.token).await;
+        let only = links::unlink(&base, &who, &idp.issuer, "", &HOME).await;
+        assert!(matches!(only, Err(LinkError::OnlyWay)));
+        // An app is asked for after another way in; by itself it is none.
+        let setup = gateway::second_factor::begin(&base, &who, "").await.unwrap();
+        let code = code(&setup.secret, base.clock.now());
+        gateway::second_factor::confirm(&base, &who, &setup.token, &code, &HOME).await.unwrap();
+        let only = links::unlink(&base, &who, &idp.issuer, "", &HOME).await;
+        assert!(matches!(only, Err(LinkError::OnlyWay)));
+        gateway::logins::change_password(&base, &who, "", NEW_PASSWORD, &HOME).await.unwrap();
+        links::unlink(&base, &who, &idp.issuer, NEW_PASSWORD, &HOME).await.unwrap();
+        assert!(matches!(round(&base, &idp, claims).await, Ok(Back::Confirm { .. })));
+    }
+}
+
 async fn base(database: &testing::TestDatabase, idp: &Provider) -> Base {
     let base = house::base(&database.db, Clock::standing_at(NOW)).await;
     let provider = Some(ProviderSettings {
@@ -197,7 +287,22 @@ async fn base(database: &testing::TestDatabase, idp: &Provider) -> Base {
 }
 
 async fn finish(base: &Base, begun: &Begun, state: &str, code: &str) -> Result<Back, ProviderError> {
-    provider::finish(base, state, &begun.token, code, &HOME).await
+    match back(base, begun, state, code, None).await {
+        Err(LinkError::Provider(error)) => Err(error),
+        other => Ok(other.unwrap()),
+    }
+}
+
+/// Comes back with a browser that is perhaps signed in.
+async fn back(
+    base: &Base,
+    begun: &Begun,
+    state: &str,
+    code: &str,
+    who: Option<&SignedIn>,
+) -> Result<Back, LinkError> {
+    let brought = Brought { state, code, kept: &begun.token };
+    provider::finish(base, brought, who, &HOME).await
 }
 
 /// Goes to the provider and back.

@@ -219,6 +219,10 @@ pages! {
     Post "/me/passkeys/{passkey}/rename"    SignedIn                 => me::passkeys::rename;
     Get  "/me/passkeys/{passkey}/remove"    SignedIn                 => me::passkeys::show_remove;
     Post "/me/passkeys/{passkey}/remove"    SignedIn                 => me::passkeys::remove;
+    Get  "/me/provider"                     SignedIn                 => me::provider::show;
+    Post "/me/provider"                     SignedIn                 => me::provider::begin;
+    Get  "/me/provider/unlink"              SignedIn                 => me::provider::show_unlink;
+    Post "/me/provider/unlink"              SignedIn                 => me::provider::unlink;
     Get  "/me/sessions"                     SignedIn                 => me::sessions::show;
     Post "/me/sessions/end-others"          SignedIn                 => me::sessions::end_others;
     Post "/me/sessions/{session}/end"       SignedIn                 => me::sessions::end;

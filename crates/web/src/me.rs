@@ -1,6 +1,7 @@
 //! The person: their name, their language and their address; the rest in the files of `me/`.
 
 pub mod passkeys;
+pub mod provider;
 pub mod security;
 pub mod sessions;
 

@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::login::Step;
 use gateway::passkeys::{self, PasskeyError};
-use gateway::provider::{self, Back, ProviderError};
+use gateway::provider::links::LinkError;
+use gateway::provider::{self, Back, Brought, ProviderError};
 use gateway::sessions;
 use gateway::sign_in::{self, Entered, SignInError};
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::error::Stop;
 use crate::form::{Asked, Field, Summary, Typed};
 use crate::page::{self, Shell, encoded};
 use crate::signed_in::{self, Browser, Owing, Person};
-use crate::{assets, flash};
+use crate::{assets, flash, me};
 
 /// What is kept while somebody is at the provider of sign-ins.
 const AWAY_COOKIE: &str = "branchline-away";
@@ -280,26 +281,30 @@ pub async fn to_provider(
 ) -> Result<Response, Stop> {
     match provider::begin(&console.gateway, &browser.client()).await {
         Ok(begun) => {
-            // `Lax` cookies come along when the provider sends the browser back by a link.
-            let kept = format!("{}.{}", begun.token, encoded(&next_of(&asked)));
-            let cookie = away_cookie(&console, &kept, 600)?;
+            let cookie = away_cookie(&console, &begun.token, &next_of(&asked))?;
             Ok(([(SET_COOKIE, cookie)], Redirect::to(&begun.url)).into_response())
         }
-        Err(error) => not_by_provider(error),
+        Err(error) => not_by_provider(error.into(), "/sign-in"),
     }
 }
 
-fn away_cookie(console: &Console, kept: &str, seconds: u32) -> Result<HeaderValue, Stop> {
+/// What the browser keeps while somebody is at the provider: what they began, and where to go on. `Lax`
+/// cookies come along when the provider sends the browser back by a link.
+pub(crate) fn away_cookie(console: &Console, token: &str, next: &str) -> Result<HeaderValue, Stop> {
+    away(console, &format!("{token}.{}", encoded(next)), 600)
+}
+
+fn away(console: &Console, kept: &str, seconds: u32) -> Result<HeaderValue, Stop> {
     let secure = if console.options.is_https() { "; Secure" } else { "" };
     let text =
         format!("{AWAY_COOKIE}={kept}; Path=/sign-in; Max-Age={seconds}; SameSite=Lax; HttpOnly{secure}");
     HeaderValue::from_str(&text).map_err(|_| Stop::Broken)
 }
 
-fn not_by_provider(error: ProviderError) -> Result<Response, Stop> {
+fn not_by_provider(error: LinkError, back_to: &str) -> Result<Response, Stop> {
     match error {
-        ProviderError::Storage(error) => Err(error.into()),
-        other => Ok(flash::failed("/sign-in", &sentence(&other))),
+        LinkError::Storage(error) | LinkError::Provider(ProviderError::Storage(error)) => Err(error.into()),
+        other => Ok(flash::failed(back_to, &sentence(&other))),
     }
 }
 
@@ -332,26 +337,29 @@ pub async fn from_provider(
     State(console): State<Console>,
     headers: HeaderMap,
     browser: Browser,
+    person: Option<Person>,
     asked: Asked,
 ) -> Result<Response, Stop> {
     let kept = signed_in::cookie(&headers, AWAY_COOKIE).unwrap_or_default();
     let (kept, next) = kept.split_once('.').unwrap_or((kept, "/"));
     let next = if signed_in::is_own_path(next) { next } else { "/" };
+    // Who is signed in has come from linking.
+    let back_to = if person.is_some() { me::provider::BACK_TO } else { "/sign-in" };
     if !asked.text("error").is_empty() {
-        return not_by_provider(ProviderError::Refused);
+        return not_by_provider(ProviderError::Refused.into(), back_to);
     }
-    let client = browser.client();
-    let back =
-        provider::finish(&console.gateway, asked.text("state"), kept, asked.text("code"), &client).await;
-    let mut response = match back {
+    let brought = Brought { state: asked.text("state"), code: asked.text("code"), kept };
+    let who = person.as_ref().map(|person| &person.signed_in);
+    let mut response = match provider::finish(&console.gateway, brought, who, &browser.client()).await {
+        Ok(Back::Linked) => flash::done(me::provider::BACK_TO, "The provider signs you in from now on."),
         Ok(Back::Entered(entered)) => goes_on(&console, &entered, next),
         Ok(Back::Confirm { token, email }) => {
             let typed = Typed::of([("token", &token), ("email", email.as_str()), ("next", next)]);
             page::draw(&Confirm::of(&console, &headers, &typed))?
         }
-        Err(error) => not_by_provider(error)?,
+        Err(error) => not_by_provider(error, back_to)?,
     };
-    response.headers_mut().append(SET_COOKIE, away_cookie(&console, "", 0)?);
+    response.headers_mut().append(SET_COOKIE, away(&console, "", 0)?);
     Ok(response)
 }
 

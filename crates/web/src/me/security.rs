@@ -30,6 +30,8 @@ struct Security {
     passkeys_work: bool,
     codes_left: i64,
     providers: Vec<(String, domain::moment::Moment)>,
+    /// The provider of the settings: its address, and what it is called.
+    provider: Option<(String, String)>,
     required_by: Option<String>,
 }
 
@@ -57,9 +59,28 @@ impl Security {
             passkeys_work: passkeys::work_here(base),
             codes_left,
             providers: provider::known_at(base, login.id).await?,
+            provider: provider::issuer(base)
+                .zip(provider::label(base))
+                .map(|(issuer, label)| (issuer.to_owned(), label.to_owned())),
             required_by: required_by.filter(|a| person.knows(&a.path)).map(|a| a.name().to_owned()),
             login,
         })
+    }
+
+    /// Whether a provider is the one of the settings.
+    fn is_asked(&self, issuer: &str) -> bool {
+        self.provider.as_ref().is_some_and(|(asked, _)| asked == issuer)
+    }
+
+    /// What the provider is called that they can link.
+    fn to_link(&self) -> Option<&str> {
+        let (issuer, label) = self.provider.as_ref()?;
+        let is_linked = self.providers.iter().any(|(known, _)| known == issuer);
+        (!is_linked).then_some(label.as_str())
+    }
+
+    fn unlink_href(&self, issuer: &str) -> String {
+        format!("/me/provider/unlink?from={}", page::encoded(issuer))
     }
 
     fn codes_words(&self) -> String {
