@@ -17,6 +17,9 @@ use crate::failure::Failure;
 use crate::output::{Style, Table};
 use crate::settings::nearest;
 
+/// The word for every scope.
+const ALL: &str = "all";
+
 /// Create and take back API keys.
 #[derive(Subcommand)]
 pub enum Key {
@@ -43,7 +46,7 @@ pub struct Create {
     /// It may act in the accounts below, named by X-Account-Id
     #[arg(long)]
     subaccount_access: bool,
-    /// What it may be used for, parted by commas [default: everything]
+    /// What it may be used for, parted by commas, or 'all' [default: all of /api, nothing of /v1]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     scopes: Option<Vec<String>>,
     /// The last day on which it works, such as 2027-01-31
@@ -89,7 +92,7 @@ impl Create {
             label: self.label,
             sandbox: self.sandbox,
             subaccount_access: self.subaccount_access,
-            scopes: self.scopes.as_deref().map_or(Ok(Scopes::ALL), scopes)?,
+            scopes: self.scopes.as_deref().map_or(Ok(Scopes::WIRE), scopes)?,
             expires_at: match &self.expires {
                 Some(date) => Some(end_of("expires", date, &base.rules.time_zone)?),
                 None => None,
@@ -110,7 +113,11 @@ impl Create {
     }
 }
 
+/// The scopes that were named. What administers (members, keys, settings, ...) is had by asking for it.
 fn scopes(words: &[String]) -> Result<Scopes, Failure> {
+    if words.len() == 1 && words[0].trim() == ALL {
+        return Ok(Scopes::ALL);
+    }
     let known = || Scope::ALL.iter().map(|s| s.as_str());
     let scope = |word: &String| {
         Scope::parse(word.trim()).ok_or_else(|| {

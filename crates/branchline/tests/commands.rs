@@ -190,6 +190,16 @@ fn a_key_is_shown_once_and_can_be_taken_back() {
     let created = folder.json(&create).object();
     assert!(created["key"].as_str().unwrap().starts_with("bl_live_"));
     assert_eq!(created["scopes"], json!(["journal", "sms"]));
+    // Unless it is asked for, a key opens the wire and nothing that administers.
+    let usual = folder.json(&["key", "create", "--account", &main]).object();
+    let usual_scopes = usual["scopes"].as_array().unwrap();
+    assert!(usual_scopes.contains(&json!("sms")) && usual_scopes.contains(&json!("subaccounts")), "{usual}");
+    assert!(usual_scopes.iter().all(|scope| !scope.as_str().unwrap().contains(':')), "{usual}");
+    let all = folder.json(&["key", "create", "--account", &main, "--scopes", "all"]).object();
+    assert!(all["scopes"].as_array().unwrap().contains(&json!("members:write")), "{all}");
+    for key in [&usual, &all] {
+        folder.json(&["key", "revoke", &key["id"].to_string()]).object();
+    }
     let sandbox = folder.words(&["key", "create", "--account", &main, "--sandbox"]);
     assert!(sandbox.out.starts_with("bl_test_"), "{sandbox:?}");
     let listed = folder.json(&["key", "list", "--account", &main]).object();
@@ -202,7 +212,7 @@ fn a_key_is_shown_once_and_can_be_taken_back() {
         1
     );
     let all = folder.json(&["key", "list", "--account", &main, "--all"]).object();
-    assert_eq!(all["keys"].as_array().unwrap().len(), 2);
+    assert_eq!(all["keys"].as_array().unwrap().len(), 4);
 }
 
 #[test]

@@ -85,6 +85,9 @@ fn scopes_words(scopes: Scopes) -> String {
     if Scope::ALL.into_iter().all(|scope| scopes.has(scope)) {
         return "Everything".to_owned();
     }
+    if scopes == Scopes::WIRE {
+        return "All of /api".to_owned();
+    }
     match names.len() {
         0..=4 => names.join(", "),
         more => format!("{} and {} more", names[..3].join(", "), more - 3),
@@ -140,7 +143,7 @@ struct New {
     kind: Field,
     lasts: Field,
     subaccounts: Option<Field>,
-    everything: Field,
+    reach: Field,
     scopes: Vec<Field>,
     back: String,
 }
@@ -151,6 +154,11 @@ impl New {
         let kinds = [
             ("live", "Live", "Sends, and is charged"),
             ("sandbox", "Sandbox", "Answers as if; nothing is sent, charged or changed"),
+        ];
+        let reaches = [
+            ("wire", "All of /api", "Sending, journal, balance, statistics: what clients of the API need"),
+            ("all", "Everything", "Also /v1: accounts, members, keys, credits, settings, the audit log"),
+            ("single", "Single parts", "What is ticked below"),
         ];
         New {
             shell: place.shell("New key").under([("API keys", place.href("keys"))]),
@@ -168,9 +176,7 @@ impl New {
                     "With the header X-Account-Id. Each account it acts in can read of it in its audit log.",
                 )
             }),
-            everything: typed
-                .tick("everything", "May use every part of the interface")
-                .hint("Otherwise only what is ticked below."),
+            reach: typed.cards("reach", "What it may use", reaches),
             scopes: Scope::ALL.into_iter().map(|scope| typed.tick(scope.as_str(), scope.as_str())).collect(),
             back: place.href("keys"),
         }
@@ -179,7 +185,7 @@ impl New {
 
 /// `GET /a/{id}/keys/new`.
 pub async fn show_new(State(console): State<Console>, place: Place) -> Result<Response, Stop> {
-    let typed = Typed::of([("kind", "live"), ("everything", "1"), ("lasts", "")]);
+    let typed = Typed::of([("kind", "live"), ("reach", "wire"), ("lasts", "")]);
     page::draw(&New::of(&console, &place, &typed))
 }
 
@@ -207,6 +213,9 @@ pub async fn create(
     if !matches!(typed.text("kind"), "live" | "sandbox") {
         typed.wrong("kind", "Choose live or sandbox.");
     }
+    if !matches!(typed.text("reach"), "wire" | "all" | "single") {
+        typed.wrong("reach", "Choose what it may use.");
+    }
     if typed.is_right() {
         match keys::create(&console.gateway, place.account.id, &new, &place.actor()).await {
             Ok((key, secret)) => {
@@ -222,7 +231,7 @@ pub async fn create(
             Err(CreateKeyError::Storage(error)) => return Err(error.into()),
             Err(why @ CreateKeyError::Label(_)) => typed.wrong("label", crate::sign_in::sentence(&why)),
             Err(CreateKeyError::NoScopes) => {
-                typed.wrong("everything", "Tick at least one part below, or let it use everything.");
+                typed.wrong("reach", "Tick at least one part below, or choose another.");
             }
             Err(why) => typed.wrong_in_all(crate::sign_in::sentence(&why)),
         }
@@ -236,7 +245,11 @@ fn new_of(typed: &Typed, format: &Format) -> NewKey {
         label: typed.text("label").to_owned(),
         sandbox: typed.text("kind") == "sandbox",
         subaccount_access: typed.ticked("subaccounts"),
-        scopes: if typed.ticked("everything") { Scopes::of(Scope::ALL) } else { Scopes::of(ticked) },
+        scopes: match typed.text("reach") {
+            "wire" => Scopes::WIRE,
+            "all" => Scopes::ALL,
+            _ => Scopes::of(ticked),
+        },
         expires_at: typed.text("lasts").parse::<i64>().ok().map(|days| Moment(format.now.0 + days * DAY)),
     }
 }

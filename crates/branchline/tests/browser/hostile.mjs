@@ -127,7 +127,7 @@ const [visited, asked] = [children[0], children[ASKED]];
 for (const [i, text] of STRINGS.entries()) {
   const child = `/a/${main}/subaccounts/${children[i]}`;
   await post('/me', { name: text.replace(/[\t\n]/g, ' ').trim(), language: '' });
-  await post(`/a/${main}/keys/new`, { label: text, kind: 'live', lasts: '', everything: '1' }, 200);
+  await post(`/a/${main}/keys/new`, { label: text, kind: 'live', lasts: '', reach: 'all' }, 200);
   await post(`${child}/credits/hand-out`, { out_amount: '0.01', out_reference: text });
   await post(`/a/${main}/settings`, { company: text, owner: text, time_zone: 'UTC' });
   await post(`/a/${main}/members/invite`, { email: `m${i}@example.com`, role: 'analyst' });
