@@ -106,7 +106,7 @@ impl Caller {
             name: gateway::keys::named(&self.key),
             above: (self.key.account != self.account.id).then_some(self.key.account),
             visit: None,
-            address: origin::address(&call.headers, call.peer),
+            address: origin::address(call.peer),
             agent: origin::agent(&call.headers),
         }
     }

@@ -15,6 +15,7 @@ mod journal;
 mod origin;
 pub mod parameters;
 mod pricing;
+mod proxies;
 mod request_log;
 mod server;
 mod signature;
@@ -37,6 +38,7 @@ use domain::permission::Action;
 use gateway::Gateway;
 use gateway::keys::LastUsed;
 
+pub use proxies::Proxies;
 pub use server::{serve, serve_router};
 pub use table::{Needs, Row};
 
@@ -65,8 +67,11 @@ pub struct Options {
     pub stop_timeout: Duration,
     /// Connections at once.
     pub connections_max: usize,
-    /// Connections at once from one address. This machine's own (a reverse proxy) is not counted.
+    /// Connections at once from one address. Those of reverse proxies are not counted.
     pub connections_per_address_max: usize,
+    /// The reverse proxies that are believed about whom they stand for, for this and all doors that are
+    /// served with it.
+    pub trusted_proxies: Proxies,
     /// Whether failed authentication and missing rights come with status 401 and 403. The wire's
     /// custom is 200.
     pub strict_status: bool,
@@ -87,6 +92,7 @@ impl Default for Options {
             stop_timeout: Duration::from_secs(20),
             connections_max: 10_000,
             connections_per_address_max: 500,
+            trusted_proxies: Proxies::default(),
             strict_status: false,
             metrics: None,
         }

@@ -56,7 +56,7 @@ pub fn note(api: &Api, seen: &Seen<'_>, account: AccountId, key: KeyId, answered
         request: request(seen),
         answer: without_secrets(&cut(answered.body)),
         error: without_secrets(answered.error),
-        address: origin::address(seen.headers, seen.peer),
+        address: origin::address(seen.peer),
         at: api.gateway.clock.now(),
     };
     api.calls.note(&api.gateway.db, kept);

@@ -89,7 +89,11 @@ pub async fn serve_router(
             }
         };
         let place = places.clone().try_acquire_owned().ok();
-        let counted = addresses.enter(peer, options.connections_per_address_max);
+        // Behind a reverse proxy connections are everyone's.
+        let counted = match options.trusted_proxies.believe(peer.ip()) {
+            true => Some(Counted(None)),
+            false => addresses.enter(peer, options.connections_per_address_max),
+        };
         let (Some(place), Some(counted)) = (place, counted) else {
             metrics::counter!("branchline_api_connections_refused_total").increment(1);
             // As far as it goes without waiting.
@@ -131,7 +135,8 @@ async fn connection(
     let limit = options.request_timeout;
     let service = service_fn(move |mut request: Request<Incoming>| {
         // Doors write down where people and programs come from.
-        request.extensions_mut().insert(ConnectInfo(peer));
+        let client = options.trusted_proxies.client(peer, request.headers());
+        request.extensions_mut().insert(ConnectInfo(client));
         let (router, phase) = (router.clone(), phase.clone());
         phase.set(Phase::ANSWERING);
         async move {
@@ -224,13 +229,9 @@ struct Addresses(Mutex<HashMap<IpAddr, usize>>);
 struct Counted(Option<(Arc<Addresses>, IpAddr)>);
 
 impl Addresses {
-    /// Counts a connection, unless its address has too many already. This machine's own are not
-    /// counted: behind a reverse proxy they are everyone's.
+    /// Counts a connection, unless its address has too many already.
     fn enter(self: &Arc<Addresses>, peer: SocketAddr, max: usize) -> Option<Counted> {
         let address = peer.ip().to_canonical();
-        if address.is_loopback() {
-            return Some(Counted(None));
-        }
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= max {

@@ -179,6 +179,11 @@ impl Settings {
             secrets_key: top.secrets_key.map(|at| at.read(|text| secrets_key(text))).transpose()?,
             api: api::Options {
                 strict_status: top.strict_status.is_some_and(|at| at.value),
+                trusted_proxies: top
+                    .trusted_proxies
+                    .map(|at| at.read(proxies))
+                    .transpose()?
+                    .unwrap_or_default(),
                 ..top.limits.map_or(Ok(api::Options::default()), |at| limits(at.into()))?
             },
             mail: None,
@@ -256,6 +261,10 @@ fn web_address(text: &str) -> Result<String, String> {
 
 fn public_urls(given: &OneOrMany) -> Result<Vec<String>, String> {
     given.0.iter().map(|url| web_address(url)).collect()
+}
+
+fn proxies(given: &OneOrMany) -> Result<api::Proxies, String> {
+    api::Proxies::parse(given.0.iter().map(String::as_str))
 }
 
 fn currency(code: &str) -> Result<String, String> {

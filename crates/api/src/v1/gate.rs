@@ -147,7 +147,7 @@ async fn admit(
     if row.changes() {
         may_change(row, &key, &account, state)?;
     }
-    let actor = actor(&key, &account, origin::address(&parts.headers, peer), origin::agent(&parts.headers));
+    let actor = actor(&key, &account, origin::address(peer), origin::agent(&parts.headers));
     note_use_below(api, &key, &account, || actor.clone());
     let idempotency = once::name(&parts.headers, &parts.method)?;
     let uri = parts.uri.clone();

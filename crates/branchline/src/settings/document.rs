@@ -149,6 +149,7 @@ keys! {
         default_sender: String,
         depth_max: i64,
         strict_status: bool,
+        trusted_proxies: OneOrMany,
         session_idle_minutes: i64,
         session_hours: i64,
         secrets_key: String,

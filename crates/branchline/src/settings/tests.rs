@@ -75,6 +75,31 @@ fn how_people_sign_in_is_read_and_checked() {
 }
 
 #[test]
+fn proxies_that_are_believed_are_networks_or_addresses() {
+    let believes =
+        |settings: &Settings, address: &str| settings.api.trusted_proxies.believe(address.parse().unwrap());
+    let usual = read("", &[], &Flags::default()).unwrap();
+    assert!(believes(&usual, "127.0.0.1") && !believes(&usual, "10.0.0.1"));
+    let text = "trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\n";
+    let some = read(text, &[], &Flags::default()).unwrap();
+    assert!(believes(&some, "10.9.9.9") && believes(&some, "fd12::1") && believes(&some, "::1"));
+    assert!(!believes(&some, "11.0.0.1"));
+    let by_environment = [("BRANCHLINE_TRUSTED_PROXIES", "192.0.2.7")];
+    let one = read(text, &by_environment, &Flags::default()).unwrap();
+    assert!(believes(&one, "192.0.2.7") && !believes(&one, "10.9.9.9"));
+    for (value, said) in [
+        ("\"10.1.2.3/8\"", "did you mean '10.0.0.0/8' or '10.1.2.3'?"),
+        ("[\"10.0.0.0/8\", \"0.0.0.0/0\"]", "'0.0.0.0/0' is everybody"),
+        ("\"proxy.example.com\"", "'proxy.example.com' is no network; write it as 10.0.0.0/8"),
+        ("7", "expected"),
+    ] {
+        let wrong = read(&format!("trusted_proxies = {value}\n"), &[], &Flags::default()).unwrap_err();
+        assert_eq!((wrong.key.as_str(), wrong.origin.as_str()), ("trusted_proxies", "test.toml, line 1"));
+        assert!(wrong.message.contains(said), "{}", wrong.message);
+    }
+}
+
+#[test]
 fn every_key_is_read() {
     let settings = read(GOOD, &[], &Flags::default()).unwrap();
     assert_eq!(settings.listen, "127.0.0.1:9000");
