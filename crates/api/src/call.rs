@@ -243,7 +243,7 @@ impl Call {
     fn log(&self, api: &Api, account: AccountId, key: KeyId, result: &Result<Reply, ApiError>, json: bool) {
         let code = result.as_ref().map_or_else(ApiError::as_code, |reply| reply.code);
         let failed = result.is_err() || code != Code::ACCEPTED;
-        if !api.calls.wants(account, failed, api.gateway.clock.now()) {
+        if !api.gateway.calls().wants(account, failed, api.gateway.clock.now()) {
             return;
         }
         let (status, body, error) = match result {

@@ -114,7 +114,6 @@ pub(crate) struct Shared {
     bodies: Arc<Semaphore>,
     last_used: LastUsed,
     /// Calls for the request log.
-    calls: gateway::calls::Log,
     /// Keys from above at work.
     key_use: gateway::visits::KeyUse,
     /// When `last_used` was written last, in seconds.
@@ -160,7 +159,6 @@ pub fn router(gateway: Gateway, options: Options) -> Router {
         nonces: Nonces::default(),
         bodies: Arc::new(Semaphore::new(BODIES_MAX_KIB)),
         last_used: LastUsed::default(),
-        calls: gateway::calls::Log::default(),
         key_use: gateway::visits::KeyUse::default(),
         last_used_stored: AtomicI64::new(0),
         rows,

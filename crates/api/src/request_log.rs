@@ -59,7 +59,7 @@ pub fn note(api: &Api, seen: &Seen<'_>, account: AccountId, key: KeyId, answered
         address: origin::address(seen.peer),
         at: api.gateway.clock.now(),
     };
-    api.calls.note(&api.gateway.db, kept);
+    api.gateway.calls().note(&api.gateway.db, kept);
 }
 
 fn cut_path(path: &str) -> String {

@@ -209,6 +209,27 @@ async fn a_backup_is_whole_while_the_server_is_busy() {
 }
 
 #[tokio::test]
+async fn an_orderly_end_loses_no_call_of_the_request_log() {
+    let folder = Folder::new();
+    let key = furnished(&folder);
+    // The last calls are answered a moment before the end, at another part of the second each time.
+    for round in 1..=3 {
+        let server = folder.serve(&["serve", "--listen", "127.0.0.1:0", "--config", &settings(&folder)]);
+        let client = Client::new(&server, &key);
+        for call in ["/api/balance", "/api/pricing?country=de", "/api/journal/outbound?limit=1"] {
+            client.get(call).await;
+        }
+        tokio::time::sleep(Duration::from_millis(490 * (round - 1))).await;
+        client.get("/api/balance").await;
+        server.stop();
+        let address = storage::Address::Sqlite(folder.path("branchline-data/branchline.db"));
+        let db = storage::Db::open(&address).await.unwrap();
+        let kept = db.read().await.unwrap().number("select count(*) from calls", &[]).await.unwrap();
+        assert_eq!(kept, 4 * i64::try_from(round).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn the_demo_is_a_world_whose_books_are_right() {
     let folder = Folder::new();
     let seeded = folder.json(&["demo", "--data", "world", "--seed-only"]).object();

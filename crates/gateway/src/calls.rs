@@ -1,6 +1,6 @@
 //! The request log: calls are collected in memory and written once a second, in one statement for all.
 //! Of an account's successes only some a second are kept, of its failures more; what is not kept costs
-//! next to nothing. What a crash takes away is a second of it.
+//! next to nothing. What a crash takes away is a second of it; an orderly end nothing.
 
 mod veil;
 
@@ -39,7 +39,14 @@ const LOOK_EVERY: u32 = 500;
 
 /// Where calls are collected. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Log(Arc<Mutex<Collected>>);
+pub struct Log(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    collected: Mutex<Collected>,
+    /// Held by whoever writes, so that who comes next finds it written.
+    writing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Collected {
@@ -54,7 +61,7 @@ struct Collected {
 impl Log {
     /// Whether a call that was just answered is to be kept, which is to be [`Log::note`]d then. Counts it.
     pub fn wants(&self, account: AccountId, failed: bool, now: Moment) -> bool {
-        let mut collected = self.0.lock().unwrap_or_else(|p| p.into_inner());
+        let mut collected = self.0.collected.lock().unwrap_or_else(|p| p.into_inner());
         if collected.waiting.len() >= WAITING_MAX {
             return false;
         }
@@ -72,7 +79,7 @@ impl Log {
 
     /// Takes a call, to be written within a second.
     pub fn note(&self, db: &Db, call: Call) {
-        let mut collected = self.0.lock().unwrap_or_else(|p| p.into_inner());
+        let mut collected = self.0.collected.lock().unwrap_or_else(|p| p.into_inner());
         *collected.new.entry(call.account).or_default() += 1;
         collected.waiting.push(call);
         if collected.waiting.len() > 1 {
@@ -88,13 +95,14 @@ impl Log {
         });
     }
 
-    /// Writes what was collected.
+    /// Writes what was collected. When it comes back, all that was noted before is in the books.
     ///
     /// # Errors
     /// Those of the books; what was collected is lost then.
     pub async fn store(&self, db: &Db) -> Result<(), Error> {
+        let _writing = self.0.writing.lock().await;
         let (calls, full) = {
-            let mut collected = self.0.lock().unwrap_or_else(|p| p.into_inner());
+            let mut collected = self.0.collected.lock().unwrap_or_else(|p| p.into_inner());
             let full: Vec<AccountId> =
                 collected.new.iter().filter(|(_, new)| **new >= LOOK_EVERY).map(|(a, _)| *a).collect();
             for account in &full {

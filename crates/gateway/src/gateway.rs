@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::accept::{SendRefused, SendRequest, Sent, draft};
 use crate::base::Base;
 use crate::batch::{REQUESTS_MAX, Writer};
+use crate::calls;
 use crate::changes;
 use crate::dispatch::{Dispatcher, Line, LineState};
 use crate::intake::{Ids, Request};
@@ -61,6 +62,7 @@ struct Inner {
     lost: watch::Sender<bool>,
     /// Whether the last batch could not be stored.
     unwritable: Arc<AtomicBool>,
+    calls: calls::Log,
     workers: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -92,6 +94,7 @@ impl Gateway {
             stopping: AtomicBool::new(false),
             lost: watch::Sender::new(false),
             unwritable: Arc::default(),
+            calls: calls::Log::default(),
             workers: std::sync::Mutex::default(),
         };
         let gateway = Gateway { base, inner: Arc::new(inner) };
@@ -283,14 +286,22 @@ impl Gateway {
         self.inner.dispatcher.lines()
     }
 
-    /// Ends in order: accepts nothing new, waits for the carriers' answers, stores them, and gives
-    /// back what was not handed over.
+    /// The request log of the programs that call this process.
+    pub fn calls(&self) -> &calls::Log {
+        &self.inner.calls
+    }
+
+    /// Ends in order: accepts nothing new, writes the request log to its end, waits for the carriers'
+    /// answers, stores them, and gives back what was not handed over. Doors are to be closed before.
     pub async fn stop(&self) {
         if self.inner.stopping.swap(true, Ordering::SeqCst) {
             return;
         }
         self.base.end_looking();
         self.inner.dispatcher.close();
+        if let Err(error) = self.inner.calls.store(&self.db).await {
+            tracing::warn!(%error, "the last calls could not be written to the request log");
+        }
         let mut waited = Duration::ZERO;
         while self.inner.dispatcher.under_way() > 0 && waited < DRAIN {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -75,7 +75,7 @@ impl Known {
     ) -> Response<Body> {
         let status = answer.status();
         let failed = status.is_client_error() || status.is_server_error();
-        if !api.calls.wants(self.account, failed, api.gateway.clock.now()) {
+        if !api.gateway.calls().wants(self.account, failed, api.gateway.clock.now()) {
             return answer;
         }
         let (parts, mut body) = answer.into_parts();
