@@ -13,12 +13,14 @@ pub enum ActorKind {
     CommandLine,
     /// A rule of the platform: an automatic transfer, the end of a time.
     Rule,
+    /// The operator, signed in: a person who acts for the installation and not for an account.
+    Operator,
 }
 
 impl ActorKind {
     /// All, in the order of their codes.
-    pub const ALL: [ActorKind; 4] =
-        [ActorKind::Person, ActorKind::Key, ActorKind::CommandLine, ActorKind::Rule];
+    pub const ALL: [ActorKind; 5] =
+        [ActorKind::Person, ActorKind::Key, ActorKind::CommandLine, ActorKind::Rule, ActorKind::Operator];
 
     /// The number the books use.
     pub fn code(self) -> i64 {
@@ -37,6 +39,7 @@ impl ActorKind {
             ActorKind::Key => "key",
             ActorKind::CommandLine => "command line",
             ActorKind::Rule => "rule",
+            ActorKind::Operator => "operator",
         }
     }
 }
@@ -64,6 +67,11 @@ impl Actor {
     /// The operator at the command line.
     pub fn command_line() -> Actor {
         Actor::plain(ActorKind::CommandLine, "operator")
+    }
+
+    /// Whether the operator acts, by whatever door.
+    pub fn is_operator(&self) -> bool {
+        matches!(self.kind, ActorKind::CommandLine | ActorKind::Operator)
     }
 
     /// A rule of the platform.

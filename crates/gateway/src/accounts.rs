@@ -11,7 +11,7 @@ mod preview;
 use std::time::Duration;
 
 use domain::account::{Account, AccountSettings, AccountState, AutoTransfer, Email, Preset, effective};
-use domain::actor::{Actor, ActorKind};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::ledger::{Book, Cause, CauseKind, Group, LedgerAccount, PostError, Posting, TransferCode};
@@ -547,10 +547,8 @@ async fn change_state(
         if !may(account.state) {
             return Err(StateError::WrongState { account: id, state: account.state, wanted });
         }
-        if state == AccountState::Active
-            && actor.above.is_some()
-            && suspended_by_operator(&mut tx, &account).await?
-        {
+        let locked = accounts::operator_lock(&mut tx, id).await?;
+        if state == AccountState::Active && locked && !actor.is_operator() {
             return Err(StateError::Locked(id));
         }
         let now = base.clock.now();
@@ -560,6 +558,8 @@ async fn change_state(
             let message = Message::AccountSuspended { account: (&account).into(), by: &by, reason };
             mail::enqueue_to_members(&mut tx, base, id, &mail::LEADERS, &message, now).await?;
         }
+        let lock = state == AccountState::Suspended && (locked || actor.is_operator());
+        accounts::set_operator_lock(&mut tx, id, lock).await?;
         accounts::set_state(&mut tx, id, state, reason, now).await?;
         tx.commit().await?;
         account.state = state;
@@ -569,19 +569,6 @@ async fn change_state(
     .await?;
     base.refresh().await?;
     Ok(account)
-}
-
-/// Whether the operator has suspended an account since it was active last.
-async fn suspended_by_operator(tx: &mut Tx, account: &Account) -> Result<bool, Error> {
-    const LOOKED_AT: i64 = 50;
-    if account.state == AccountState::Active {
-        return Ok(false);
-    }
-    let filter = storage::audit::Filter { action: Some("account.".to_owned()), ..Default::default() };
-    let entries = storage::audit::page(tx, account.id, &filter, None, LOOKED_AT).await?;
-    let since = entries.iter().take_while(|entry| entry.action != "account.activate");
-    let suspensions = since.filter(|entry| entry.action == "account.suspend");
-    Ok(suspensions.map(|entry| entry.actor.kind).any(|kind| kind == ActorKind::CommandLine))
 }
 
 async fn note_state(

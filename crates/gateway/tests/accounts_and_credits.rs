@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::account::{Account, AccountState, AutoTransfer, Email};
-use domain::actor::Actor;
+use domain::actor::{Actor, ActorKind};
 use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::key::{Scope, Scopes};
@@ -172,6 +172,80 @@ async fn an_account_is_suspended_with_a_reason_and_activated_again() {
         accounts::activate(&base, root.id, &Actor::command_line()).await.unwrap();
         assert_eq!(accounts::effective_state(&mut conn, &child).await.unwrap(), AccountState::Active);
         assert_eq!(base.account(root.id).await.unwrap().unwrap().state, AccountState::Active);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_has_suspended_nobody_in_the_tree_lifts_however_they_go_about_it() {
+    for database in testing::engines().await {
+        let base = base(&database).await;
+        let root = account(&base, "root@example.com", None, 0).await;
+        let child = account(&base, "child@example.com", Some(&root), 0).await;
+        let person = |kind, above| Actor {
+            kind,
+            id: Some(7),
+            name: "Eva <eva@example.com>".into(),
+            above,
+            visit: None,
+            address: "192.0.2.7".into(),
+            agent: String::new(),
+        };
+        let operator = person(ActorKind::Operator, None);
+        let above = person(ActorKind::Person, Some(root.id));
+        let state = async || {
+            let mut conn = base.db.read().await.unwrap();
+            storage::accounts::find(&mut conn, child.id).await.unwrap().unwrap().state
+        };
+        for operator in [&operator, &Actor::command_line()] {
+            accounts::suspend(&base, child.id, "fraud", operator).await.unwrap();
+            // Suspending it on top, more often than anybody reads back, does not make it theirs.
+            for _ in 0..60 {
+                accounts::suspend(&base, child.id, "unpaid", &above).await.unwrap();
+            }
+            let refused = accounts::activate(&base, child.id, &above).await;
+            assert!(matches!(refused, Err(StateError::Locked(_))));
+            // Nor does closing and reopening it.
+            accounts::close(&base, child.id, When::Later, "over", &above).await.unwrap();
+            let refused = accounts::activate(&base, child.id, &above).await;
+            assert!(matches!(refused, Err(StateError::Locked(_))));
+            assert_eq!(state().await, AccountState::Closing, "{}", database.engine());
+            accounts::activate(&base, child.id, operator).await.unwrap();
+            assert_eq!(state().await, AccountState::Active);
+            // What they suspend themselves they lift.
+            accounts::suspend(&base, child.id, "unpaid", &above).await.unwrap();
+            accounts::activate(&base, child.id, &above).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_suspended_at_the_command_line_before_stays_the_operators() {
+    let migration = include_str!("../../storage/migrations/0008_lock_by_operator.sql");
+    let update =
+        migration.split_once("update accounts").map(|(_, rest)| format!("update accounts{rest}")).unwrap();
+    for database in testing::engines().await {
+        let base = base(&database).await;
+        let root = account(&base, "root@example.com", None, 0).await;
+        let above = Actor { above: Some(root.id), ..Actor::rule("x") };
+        let mut children = Vec::new();
+        for name in ["locked", "lifted", "own"] {
+            children.push(account(&base, &format!("{name}@example.com"), Some(&root), 0).await.id);
+        }
+        let line = Actor::command_line();
+        accounts::suspend(&base, children[0], "fraud", &line).await.unwrap();
+        accounts::suspend(&base, children[0], "unpaid", &above).await.unwrap();
+        accounts::suspend(&base, children[1], "fraud", &line).await.unwrap();
+        accounts::activate(&base, children[1], &line).await.unwrap();
+        accounts::suspend(&base, children[1], "unpaid", &above).await.unwrap();
+        accounts::suspend(&base, children[2], "unpaid", &above).await.unwrap();
+        let mut tx = base.db.begin().await.unwrap();
+        tx.execute("update accounts set operator_lock = 0", &[]).await.unwrap();
+        tx.execute(update.trim_end().trim_end_matches(';'), &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        for (id, locked) in children.into_iter().zip([true, false, false]) {
+            let mut conn = base.db.read().await.unwrap();
+            assert_eq!(storage::accounts::operator_lock(&mut conn, id).await.unwrap(), locked);
+        }
     }
 }
 

@@ -275,6 +275,17 @@ pub async fn refunds_waiting(conn: &mut Conn, id: AccountId) -> Result<i64> {
     conn.number(sql, &[id.0.into()]).await
 }
 
+/// Whether the operator has suspended an account and not lifted it since.
+pub async fn operator_lock(conn: &mut Conn, id: AccountId) -> Result<bool> {
+    Ok(conn.number("select operator_lock from accounts where id = $1", &[id.0.into()]).await? == 1)
+}
+
+/// Notes that the operator has suspended an account, or has lifted it.
+pub async fn set_operator_lock(tx: &mut Tx, id: AccountId, locked: bool) -> Result<()> {
+    let sql = "update accounts set operator_lock = $2 where id = $1";
+    tx.execute(sql, &[id.0.into(), locked.into()]).await.map(drop)
+}
+
 /// Puts an account into a state. The address of a closed one is free again.
 pub async fn set_state(
     tx: &mut Tx,

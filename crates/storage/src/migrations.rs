@@ -28,6 +28,11 @@ pub const ALL: &[Migration] = &[
     Migration { version: 6, name: "create works", sql: include_str!("../migrations/0006_create_works.sql") },
     Migration { version: 7, name: "seal secrets", sql: include_str!("../migrations/0007_seal_secrets.sql") },
     Migration {
+        version: 8,
+        name: "lock by operator",
+        sql: include_str!("../migrations/0008_lock_by_operator.sql"),
+    },
+    Migration {
         version: 9,
         name: "give price lists owners",
         sql: include_str!("../migrations/0009_give_price_lists_owners.sql"),

@@ -161,7 +161,7 @@ async fn shown(console: &Console, place: &Place, entry: Entry) -> Result<Shown, 
     let icon = match entry.actor.kind {
         ActorKind::Person => "person",
         ActorKind::Key => "key",
-        ActorKind::CommandLine => "operator",
+        ActorKind::CommandLine | ActorKind::Operator => "operator",
         ActorKind::Rule => "refresh",
     };
     let above = match entry.actor.above {

@@ -332,6 +332,9 @@ pages! {
     Post "/operator/check"                  Door::Operator           => operator::check;
     Post "/operator/jobs/{job}/retry"       Door::Operator           => operator::retry;
     Get  "/operator/trees"                  Door::Operator           => operator::trees::show;
+    Get  "/operator/trees/{account}"        Door::Operator           => operator::account::show;
+    Post "/operator/trees/{account}/suspend" Door::Operator          => operator::account::suspend;
+    Post "/operator/trees/{account}/activate" Door::Operator         => operator::account::activate;
     Get  "/operator/prices"                 Door::Operator           => operator::prices::show;
     Get  "/operator/mails"                  Door::Operator           => operator::mails::show;
     Get  "/operator/mails/{mail}"           Door::Operator           => operator::mails::one;
@@ -389,6 +392,7 @@ mod tests {
             ("import", drawn(subaccounts::import::tests::sample())),
             ("what an import would do", drawn(subaccounts::import::tests::sample_of_report())),
             ("what became of many", drawn(subaccounts::work::sample())),
+            ("an account, for the operator", drawn(operator::account::sample())),
             ("credits", drawn(credits::tests::sample())),
             ("move credits", drawn(credits::tests::sample_of_transfer())),
         ]

@@ -1,6 +1,7 @@
 //! Pages of whoever runs the installation: how its lines are doing, its trees, what it sells for, its
 //! mails, the work that failed and the proof of its books.
 
+pub mod account;
 pub mod mails;
 pub mod prices;
 pub mod trees;
@@ -225,7 +226,7 @@ pub async fn show(
 
 /// `POST /operator/check`: begins to check the books. It goes on by itself.
 pub async fn check(State(console): State<Console>, person: Person) -> Result<Response, Stop> {
-    match checks::begin(&console.gateway, &person.actor()).await? {
+    match checks::begin(&console.gateway, &person.operator()).await? {
         true => Ok(flash::done("/operator", "The books are being checked. You can leave this page.")),
         false => Ok(flash::failed("/operator", "A check is under way already.")),
     }
@@ -237,7 +238,7 @@ pub async fn retry(
     person: Person,
     Path(job): Path<i64>,
 ) -> Result<Response, Stop> {
-    match operator::retry_now(&console.gateway, job, &person.actor()).await? {
+    match operator::retry_now(&console.gateway, job, &person.operator()).await? {
         true => Ok(flash::done("/operator", "It is tried again now.")),
         false => Ok(flash::failed("/operator", "It was done meanwhile.")),
     }

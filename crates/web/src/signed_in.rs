@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, Req
 use axum::http::header::{COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use domain::actor::Actor;
+use domain::actor::{Actor, ActorKind};
 use domain::id::AccountId;
 use domain::login::Step;
 use domain::permission::{self, Action, Verdict};
@@ -140,6 +140,11 @@ impl Person {
     /// As what they do is written down.
     pub fn actor(&self) -> Actor {
         self.signed_in.actor(&self.browser.address, &self.browser.agent)
+    }
+
+    /// As what they do for the installation is written down. Only behind [`crate::Door::Operator`].
+    pub fn operator(&self) -> Actor {
+        Actor { kind: ActorKind::Operator, ..self.actor() }
     }
 
     /// As the gateway knows their browser.

@@ -152,3 +152,56 @@ async fn somebody_is_invited_joins_and_is_removed() {
     let gone = ada.get(&format!("/a/{}/statistics", house.main)).await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND, "for Ada the account does not exist any more");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_suspends_an_account_and_nobody_above_it_lifts_that() {
+    for database in testing::engines().await {
+        let mut house = House::on(&database.db).await;
+        let child = house.child("Filiale").await;
+        let (page, own) =
+            (format!("/operator/trees/{}", child.id), format!("/a/{}/subaccounts/{}", house.main, child.id));
+        assert!(
+            house
+                .owner
+                .get("/operator/trees")
+                .await
+                .text
+                .contains(&format!("/operator/trees/{}", house.main))
+        );
+        assert!(house.owner.get(&format!("/operator/trees/{}", house.main)).await.text.contains(&page));
+        // Without a reason it is not done, and the page says so.
+        let answer = house.owner.post(&format!("{page}/suspend"), &[("reason", " ")]).await;
+        assert_ne!(answer.status, StatusCode::SEE_OTHER);
+        let answer = house.owner.post(&format!("{page}/suspend"), &[("reason", "<b>fraud</b>")]).await;
+        let shown = house.owner.follow(&answer).await.text;
+        assert!(shown.contains("Suspended by the operator") && shown.contains("&#60;b&#62;fraud"), "{shown}");
+        // The same person, as the owner of the account above, does not lift it, and is not offered to.
+        let shown = house.owner.get(&own).await.text;
+        assert!(shown.contains("only they can lift that") && !shown.contains("Let it send again"), "{shown}");
+        let answer = house.owner.post(&format!("{own}/activate"), &[]).await;
+        assert!(answer.text.contains("suspended by the operator"), "{}", answer.text);
+        let answer = house.owner.post(&format!("{page}/activate"), &[]).await;
+        assert!(house.owner.follow(&answer).await.text.contains("It is active again"));
+        let mut conn = house.gateway.db.read().await.unwrap();
+        let found = storage::accounts::find(&mut conn, child.id).await.unwrap().unwrap();
+        assert_eq!(found.state, domain::account::AccountState::Active);
+        let filter = storage::audit::Filter { action: Some("account.suspend".into()), ..Default::default() };
+        let log = storage::audit::page(&mut conn, child.id, &filter, None, 9).await.unwrap();
+        assert_eq!((log.len(), log[0].actor.kind.as_str()), (1, "operator"));
+        assert!(log[0].actor.name.contains("eva@example.com"));
+        assert_eq!(house.owner.get("/operator/trees/999").await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_provider_there_is_none_to_link_and_the_page_says_so() {
+    let database = testing::sqlite().await;
+    let mut house = House::on(&database.db).await;
+    assert!(!house.owner.get("/me/security").await.text.contains("/me/provider"));
+    for path in ["/me/provider", "/me/provider/unlink?from=https%3A%2F%2Fid.example.com"] {
+        let answer = house.owner.get(path).await;
+        assert_eq!(answer.location(), "/me/security", "{path}");
+    }
+    let answer = house.owner.post("/me/provider", &[("password", PASSWORD)]).await;
+    assert!(house.owner.follow(&answer).await.text.contains("has no provider of sign-ins"));
+}

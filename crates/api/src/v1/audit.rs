@@ -38,7 +38,7 @@ pub struct AuditEntry {
 /// Who did it.
 #[derive(Serialize, ToSchema)]
 pub struct AuditActor {
-    /// `person`, `key`, `command line` (the operator) or `rule` (of the platform).
+    /// `person`, `key`, `command line` or `operator` (who runs the installation), or `rule` (of the platform).
     #[schema(example = "key")]
     kind: &'static str,
     /// The number of the login or the key; null where there is none.

@@ -162,7 +162,7 @@ pub async fn send(
     Path(id): Path<i64>,
 ) -> Result<Response, Stop> {
     let back = format!("/operator/mails/{id}");
-    match operator::send_again(&console.gateway, id, &person.actor()).await? {
+    match operator::send_again(&console.gateway, id, &person.operator()).await? {
         true => Ok(flash::done(&back, "The mail is sent again.")),
         false => Ok(flash::failed(
             &back,

@@ -48,6 +48,8 @@ struct Acts {
     own: String,
     /// The reason, where it can be suspended.
     suspend: Option<Field>,
+    /// Whether the operator has suspended it, which only they lift.
+    is_locked: bool,
     may_activate: bool,
     may_reopen: bool,
     may_close: bool,
@@ -68,6 +70,7 @@ async fn drawn(console: &Console, place: &Place, below: &Below, typed: &Typed) -
     let line = subaccounts::one(gateway, &place.account, below.account.id).await?.ok_or(Stop::NotThere)?;
     let told = overview::overview(gateway, &below.account, true).await?;
     let worth = Worth::of(console, &below.path).await?;
+    let locked = storage::accounts::operator_lock(&mut *gateway.db.read().await?, below.account.id).await?;
     let format = place.format();
     let shown = told.tree.as_ref().map_or(&told.own, |tree| &tree.traffic);
     let id = below.account.id;
@@ -97,7 +100,7 @@ async fn drawn(console: &Console, place: &Place, below: &Below, typed: &Typed) -
         charts: if is_empty { Vec::new() } else { charts },
         empty: is_empty.then(nothing),
         facts: facts(&line, place, below, format),
-        acts: place.may(Action::ManageSubaccounts).then(|| Acts::of(below, typed)),
+        acts: place.may(Action::ManageSubaccounts).then(|| Acts::of(below, typed, locked)),
     })
 }
 
@@ -158,7 +161,7 @@ fn facts(line: &Subaccount, place: &Place, below: &Below, format: &Format) -> Ve
 }
 
 impl Acts {
-    fn of(below: &Below, typed: &Typed) -> Acts {
+    fn of(below: &Below, typed: &Typed, is_locked: bool) -> Acts {
         let reason =
             || {
                 typed.field("reason", "Why is it suspended?").length_max(300).required().hint(
@@ -170,8 +173,9 @@ impl Acts {
             summary: typed.summary(),
             own: below.href(""),
             suspend: (state == AccountState::Active).then(reason),
-            may_activate: state == AccountState::Suspended,
-            may_reopen: state == AccountState::Closing,
+            is_locked,
+            may_activate: state == AccountState::Suspended && !is_locked,
+            may_reopen: state == AccountState::Closing && !is_locked,
             may_close: state < AccountState::Closing,
         }
     }
@@ -195,6 +199,7 @@ pub(crate) mod tests {
                 summary: Summary::default(),
                 own: "/a/1/subaccounts/2".into(),
                 suspend: Some(Typed::of([("reason", "<b>")]).field("reason", "Why?")),
+                is_locked: true,
                 may_activate: true,
                 may_reopen: true,
                 may_close: true,
