@@ -29,6 +29,8 @@ use crate::audit::{self, Changes};
 use crate::base::Base;
 use crate::mail::{self, Message};
 use crate::members::invitations::{self, InviteError, NewInvitation};
+use crate::second_factor::{self, FactorError};
+use crate::sessions::SignedIn;
 use crate::settings::{self, Problem};
 
 /// How long an account can be reopened.
@@ -517,6 +519,71 @@ pub async fn activate(base: &Base, id: AccountId, actor: &Actor) -> Result<Accou
         wanted: "activated",
     };
     change_state(base, id, change, |state| state != AccountState::Closed, actor).await
+}
+
+/// Why an owner's own main account was not closed. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseOwnError {
+    /// It is not proven to be them.
+    #[error(transparent)]
+    Person(#[from] FactorError),
+    /// The account above closes it.
+    #[error("account {0} stands below another one; whoever looks after that one closes it")]
+    NotMain(AccountId),
+    /// It cannot be closed.
+    #[error(transparent)]
+    Close(#[from] CloseError),
+    /// The books did not take it.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+busy!(CloseOwnError);
+
+/// What an owner shows to close their own account.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// Their password; empty for who has none and has signed in a short time ago.
+    pub password: &'a str,
+    /// A code, where a second factor was not shown a short time ago.
+    pub code: &'a str,
+}
+
+/// Begins to close a main account at the word of its owner, who shows that it is really them. It can be
+/// reopened by [`reopen_own`] for [`CLOSING_LASTS`].
+///
+/// # Errors
+/// [`CloseOwnError`]; nothing has changed then.
+pub async fn close_own(
+    base: &Base,
+    id: AccountId,
+    who: &SignedIn,
+    shown: Shown<'_>,
+    reason: &str,
+    actor: &Actor,
+) -> Result<Account, CloseOwnError> {
+    let account = accounts::find(&mut *base.db.read().await?, id).await?.ok_or(CloseError::NotFound(id))?;
+    if account.parent.is_some() {
+        return Err(CloseOwnError::NotMain(id));
+    }
+    second_factor::confirm_fully(base, who, shown.password, shown.code).await?;
+    Ok(close(base, id, When::Later, reason, actor).await?)
+}
+
+/// Reopens a main account that its owner has begun to close, as it was.
+///
+/// # Errors
+/// [`StateError::WrongState`] when it is not about to be closed; [`StateError::Locked`] when the operator
+/// had suspended it.
+pub async fn reopen_own(base: &Base, id: AccountId, actor: &Actor) -> Result<Account, StateError> {
+    let change = Change {
+        action: "account.reopen",
+        state: AccountState::Active,
+        reason: None,
+        said: None,
+        wanted: "reopened",
+    };
+    change_state(base, id, change, |state| state == AccountState::Closing, actor).await
 }
 
 /// A change of an account's state.

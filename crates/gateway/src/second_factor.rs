@@ -23,7 +23,7 @@ use crate::mail::Factor;
 use crate::passwords::{self, Busy, PasswordError};
 use crate::people::{hash, secret};
 use crate::seal;
-use crate::sessions::SignedIn;
+use crate::sessions::{FRESH, SignedIn};
 use crate::sign_in::{Client, SignInError, count, take_back};
 
 /// Who codes are for, as apps show it.
@@ -63,6 +63,9 @@ pub enum FactorError {
     /// The code does not fit.
     #[error("that code does not fit; take the one your app shows now")]
     Code,
+    /// A code is needed.
+    #[error("type a code of your app, or one of your recovery codes; or sign in again by your passkey first")]
+    CodeMissing,
     /// What was begun is over.
     #[error("this took too long; begin again")]
     Ended,
@@ -122,6 +125,46 @@ pub async fn confirm_person(base: &Base, who: &SignedIn, password: &str) -> Resu
         None if who.is_fresh(base.clock.now()) => Ok(()),
         None => Err(FactorError::Stale),
     }
+}
+
+/// Whether it is really them, for what is done once and matters most: as [`confirm_person`], and whoever
+/// has a second factor has shown it a short time ago or shows a code now.
+///
+/// # Errors
+/// As [`confirm_person`]; [`FactorError::Code`] when the code does not fit, [`FactorError::CodeMissing`] when
+/// one is needed and there is none.
+pub async fn confirm_fully(
+    base: &Base,
+    who: &SignedIn,
+    password: &str,
+    code: &str,
+) -> Result<(), FactorError> {
+    confirm_person(base, who, password).await?;
+    let shown = who.strong_at.is_some_and(|at| base.clock.now().since(at) < FRESH);
+    let login = logins::find(&mut *base.db.read().await?, who.login.id).await?.ok_or(FactorError::Ended)?;
+    if shown || !login.has_second_factor() {
+        return Ok(());
+    }
+    if code.trim().is_empty() {
+        return Err(FactorError::CodeMissing);
+    }
+    let door = || vec![Door::second_factor(login.id)];
+    let tries = again(async || count(base.db.begin().await?, door(), base.clock.now()).await).await?;
+    let taken = again(async || {
+        let mut tx = base.db.begin().await?;
+        let taken = take_code(&mut tx, base, login.id, code, base.clock.now()).await?;
+        tx.commit().await?;
+        Ok::<_, Error>(taken)
+    })
+    .await?;
+    taken.ok_or(FactorError::Code)?;
+    Ok(take_back(base, &tries).await?)
+}
+
+/// Whether [`confirm_fully`] will ask for a code.
+pub fn owes_code(base: &Base, who: &SignedIn) -> bool {
+    let shown = who.strong_at.is_some_and(|at| base.clock.now().since(at) < FRESH);
+    who.login.has_second_factor() && !shown
 }
 
 /// Begins to set up codes: a new secret, which counts once it is confirmed.

@@ -51,6 +51,7 @@ mod agent;
 pub mod assets;
 mod audit;
 pub mod chart;
+mod close;
 mod credits;
 pub mod door;
 pub mod error;
@@ -325,6 +326,9 @@ pages! {
     Get  "/a/{id}/settings"                 Account(SeeSettings)     => settings::show;
     Post "/a/{id}/settings"                 Account(ManageSettings)  => settings::change;
     Post "/a/{id}/settings/signing-key"     Account(ManageSettings)  => settings::new_signing_key;
+    Get  "/a/{id}/close"                    Account(CloseAccount)    => close::show;
+    Post "/a/{id}/close"                    Account(CloseAccount)    => close::close;
+    Post "/a/{id}/reopen"                   Account(CloseAccount)    => close::reopen;
 
     // The operator.
     Get  "/operator"                        Door::Operator           => operator::show;
@@ -388,6 +392,7 @@ mod tests {
             ("its members", drawn(subaccounts::people::sample())),
             ("its access", drawn(subaccounts::access::sample())),
             ("closing it", drawn(subaccounts::close::sample())),
+            ("closing one's own", drawn(close::sample())),
             ("several at once", drawn(subaccounts::chosen::sample())),
             ("import", drawn(subaccounts::import::tests::sample())),
             ("what an import would do", drawn(subaccounts::import::tests::sample_of_report())),

@@ -44,7 +44,7 @@ pub(crate) fn factor_refused(error: FactorError, field: &str, typed: &mut Typed)
     match error {
         FactorError::Storage(error) => return Err(error.into()),
         FactorError::Password | FactorError::PasswordTooShort => typed.wrong(field, sentence(&error)),
-        FactorError::Code => typed.wrong("code", sentence(&error)),
+        FactorError::Code | FactorError::CodeMissing => typed.wrong("code", sentence(&error)),
         other => typed.wrong_in_all(sentence(&other)),
     }
     Ok(())

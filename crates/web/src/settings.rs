@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use domain::account::Account;
+use domain::account::{Account, AccountState};
 use domain::permission::Action;
 use domain::phone_number::Country;
 use gateway::settings::{self, Change, NUMBER_DAYS_MIN, SettingsError};
@@ -34,6 +34,9 @@ struct Settings {
     access_href: String,
     signing_key: Option<Copy>,
     new_key_href: String,
+    /// Where its owner closes a main account, or reopens it.
+    close_href: Option<String>,
+    is_closing: bool,
 }
 
 fn usual(account: &Account) -> Typed {
@@ -114,6 +117,9 @@ impl Settings {
                 is_block: false,
             }),
             new_key_href: place.href("settings/signing-key"),
+            close_href: (place.may(Action::CloseAccount) && place.account.parent.is_none())
+                .then(|| place.href("close")),
+            is_closing: place.account.state == AccountState::Closing,
             may_change,
         }
     }

@@ -194,6 +194,43 @@ async fn the_operator_suspends_an_account_and_nobody_above_it_lifts_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_owner_closes_the_own_account_after_reading_what_will_happen_and_reopens_it() {
+    for database in testing::engines().await {
+        let mut house = House::on(&database.db).await;
+        let (page, settings) = (format!("/a/{}/close", house.main), format!("/a/{}/settings", house.main));
+        assert!(house.owner.get(&settings).await.text.contains(&page));
+        let child = house.child("Filiale").await;
+        let shown = house.owner.get(&page).await.text;
+        assert!(shown.contains("cannot be closed yet") && shown.contains("Filiale"), "{shown}");
+        assert!(!shown.contains("name=\"password\""), "{shown}");
+        let at_once = gateway::accounts::When::AtOnce;
+        let line = domain::actor::Actor::command_line();
+        gateway::accounts::close(&house.gateway, child.id, at_once, "over", &line).await.unwrap();
+        let shown = house.owner.get(&page).await.text;
+        assert!(
+            shown.contains("This will happen") && shown.contains("It can be reopened as it is until"),
+            "{shown}"
+        );
+        let number = house.main.to_string();
+        for (number, password) in
+            [("1", PASSWORD), (number.as_str(), "wrong wrong wrong"), (number.as_str(), "")]
+        {
+            let answer = house.owner.post(&page, &[("number", number), ("password", password)]).await;
+            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{number} {password}");
+        }
+        let form = [("reason", "we <b>move"), ("number", number.as_str()), ("password", PASSWORD)];
+        let answer = house.owner.post(&page, &form).await;
+        let shown = house.owner.follow(&answer).await.text;
+        assert!(shown.contains("It is being closed") && shown.contains("Reopen it"), "{shown}");
+        assert!(house.owner.get(&settings).await.text.contains("Look, or reopen it"));
+        let answer = house.owner.post(&format!("/a/{}/reopen", house.main), &[]).await;
+        assert!(house.owner.follow(&answer).await.text.contains("The account is open again"));
+        let answer = house.owner.post(&format!("/a/{}/reopen", house.main), &[]).await;
+        assert!(house.owner.follow(&answer).await.text.contains("cannot be reopened"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_provider_there_is_none_to_link_and_the_page_says_so() {
     let database = testing::sqlite().await;
     let mut house = House::on(&database.db).await;

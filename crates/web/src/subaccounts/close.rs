@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use domain::account::Account;
 use domain::credits::Credits;
 use gateway::accounts::{self, Blocker, CloseError, ClosePreview, When};
 
@@ -65,25 +66,11 @@ async fn drawn(console: &Console, place: &Place, below: &Below, typed: &Typed) -
 fn blocked(blocker: &Blocker, below: &Below, format: &Format) -> (String, Option<String>) {
     match blocker {
         Blocker::Children { count, first } => {
-            let names: Vec<&str> = first.iter().take(3).map(|account| account.name()).collect();
-            let more = if *count > names.len() { " and others" } else { "" };
-            let count = format.many(i64::try_from(*count).unwrap_or(i64::MAX), "account", "accounts");
-            let words = format!("{count} below it must be closed first: {}{more}.", names.join(", "));
+            let words = children(*count, first, format);
             (words, Some(format!("/a/{}/subaccounts", below.account.id)))
         }
         Blocker::Messages { scheduled, under_way, refunds } => {
-            let parts = [
-                (*scheduled, "message is scheduled: cancel it", "messages are scheduled: cancel them"),
-                (
-                    *under_way,
-                    "message is under way: it ends by itself",
-                    "messages are under way: they end by themselves",
-                ),
-                (*refunds, "refund waits for an account above", "refunds wait for an account above"),
-            ];
-            let parts = parts.iter().filter(|(count, ..)| *count > 0);
-            let words: Vec<String> = parts.map(|(count, one, many)| format.many(*count, one, many)).collect();
-            (format!("{}.", words.join("; ")), None)
+            (messages(*scheduled, *under_way, *refunds, format), None)
         }
         Blocker::Owes(owed) => {
             let words =
@@ -93,7 +80,32 @@ fn blocked(blocker: &Blocker, below: &Below, format: &Format) -> (String, Option
     }
 }
 
-fn list(told: &ClosePreview, format: &Format) -> Vec<(&'static str, String)> {
+/// That accounts below are open.
+pub(crate) fn children(count: usize, first: &[Account], format: &Format) -> String {
+    let names: Vec<&str> = first.iter().take(3).map(|account| account.name()).collect();
+    let more = if count > names.len() { " and others" } else { "" };
+    let count = format.many(i64::try_from(count).unwrap_or(i64::MAX), "account", "accounts");
+    format!("{count} below it must be closed first: {}{more}.", names.join(", "))
+}
+
+/// That messages are not at their end.
+pub(crate) fn messages(scheduled: i64, under_way: i64, refunds: i64, format: &Format) -> String {
+    let parts = [
+        (scheduled, "message is scheduled: cancel it", "messages are scheduled: cancel them"),
+        (
+            under_way,
+            "message is under way: it ends by itself",
+            "messages are under way: they end by themselves",
+        ),
+        (refunds, "refund waits for an account above", "refunds wait for an account above"),
+    ];
+    let parts = parts.iter().filter(|(count, ..)| *count > 0);
+    let words: Vec<String> = parts.map(|(count, one, many)| format.many(*count, one, many)).collect();
+    format!("{}.", words.join("; "))
+}
+
+/// What closing an account does: what, and how.
+pub(crate) fn list(told: &ClosePreview, format: &Format) -> Vec<(&'static str, String)> {
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let mut list = vec![("Sending", "It sends nothing any more, from this moment on.".to_owned())];
     for back in &told.back {
