@@ -445,8 +445,6 @@ mod tests {
         drop(first);
         let again = addresses.enter(peer("192.0.2.1"), 2);
         assert!(again.is_some(), "a place is free again");
-        let proxy: Vec<_> = (0..5).filter_map(|_| addresses.enter(peer("127.0.0.1"), 2)).collect();
-        assert_eq!(proxy.len(), 5, "this machine's own are not counted");
         drop((second, other, again));
         assert!(addresses.0.lock().unwrap().is_empty(), "nothing is kept of those who left");
     }

@@ -262,9 +262,12 @@ async fn the_demo_is_a_world_whose_books_are_right() {
     assert_eq!(folder.json(&["demo", "--data", "mine", "--seed-only"]).refusal().0, "not_empty");
 }
 
-/// Every door, answered well and badly: method, path, a header, a body, the status.
+/// A request and its answer: method, path, a header, a body, the status.
+type Asked = (&'static str, &'static str, (&'static str, &'static str), &'static str, u16);
+
+/// Every door, answered well and badly.
 #[rustfmt::skip]
-const DOORS: &[(&str, &str, (&str, &str), &str, u16)] = &[
+const DOORS: &[Asked] = &[
     ("GET",    "/",                         ("accept", "text/html"),        "",          303),
     ("GET",    "/sign-in",                  ("accept", "text/html"),        "",          200),
     ("POST",   "/sign-in",                  ("content-type", "text/plain"), "x",         409),

@@ -411,7 +411,7 @@ async fn plant(house: &House, account: &Account, word: &str) {
 /// The values a part of a path may take: all that there are of its kind, whosever they are.
 async fn values(house: &House, part: &str) -> Vec<String> {
     let table = match part {
-        "{child}" => "accounts",
+        "{child}" | "{account}" => "accounts",
         "{key}" => "keys",
         "{message}" => "messages",
         "{member}" => "members",
