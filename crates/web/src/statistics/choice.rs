@@ -182,7 +182,11 @@ impl Choice {
             own: place.href("statistics"),
         };
         if has_below {
-            choice.accounts = accounts(console, place, range).await?;
+            // Who is offered is found out by the last days: that of a whole year would take most of the
+            // time of the page.
+            let days = range.last.checked_sub(29.days()).unwrap_or(range.first);
+            let recent = Range { first: range.first.max(days), last: range.last };
+            choice.accounts = accounts(console, place, recent).await?;
             let offered = choice.accounts.iter().chain(&choice.one).map(|(id, _)| id.0);
             let offered: Vec<i64> = offered.collect();
             let mut conn = base.db.read().await?;
