@@ -318,7 +318,8 @@ async fn welcome(base: &Base, settings: &Settings, notes: &Notes, address: Optio
         ]);
     }
     words += &logins.lines();
-    let mut keys = Table::new(&["Whose", "API key"]);
+    // Without headings: a list would cut them off, and they are to be copied.
+    let mut keys = Table::new(&["", ""]);
     for (whose, key) in [
         (agency.to_owned(), &notes.key),
         (format!("{agency}, for trying out"), &notes.sandbox_key),

@@ -255,6 +255,10 @@ async fn the_demo_is_a_world_whose_books_are_right() {
         let (email, password) = (login["email"].as_str().unwrap(), login["password"].as_str().unwrap());
         assert!(printed.lines().any(|line| line.contains(email) && line.ends_with(password)), "{printed}");
     }
+    // Keys are there to be copied, whole.
+    let keys: Vec<&str> = printed.split([' ', '\'', '\n']).filter(|word| word.starts_with("bl_")).collect();
+    assert!(keys.len() >= 3 && keys.contains(&seeded["key"].as_str().unwrap()), "{printed}");
+    assert!(keys.iter().all(|key| key.is_ascii() && key.len() == keys[0].len()), "{keys:?}");
     let wide = printed.lines().filter(|line| line.contains("@example.com")).map(|line| line.chars().count());
     assert!(wide.max().unwrap() <= 80, "{printed}");
     // Books that are somebody's are left alone.

@@ -1,5 +1,7 @@
 //! An owner closes their own main account, and reopens it within the time for that.
 
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
 mod house;
 mod people_house;
 

@@ -1,5 +1,7 @@
 //! Secrets that lie in the books: sealed by a key beside them, or of no use.
 
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
 mod house;
 mod people_house;
 
