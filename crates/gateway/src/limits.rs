@@ -1,5 +1,5 @@
 //! Limits of accounts: what they may send at the most, where to and under which names. They are kept by
-//! the intake in the transaction that charges ([`crate::intake`]); here they are set, taken away and read.
+//! the intake in the transaction that charges (`crate::intake`); here they are set, taken away and read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! Price lists in and out as CSV, and which account has which. What an account pays is read in
-//! [`paid`], and set by those above it in [`below`].
+//! [`paid`], and set by those above it in `below`.
 //!
 //! A list that sells below what the account above pays is refused, wherever it is assigned, and so is
 //! a list that would make the accounts below sell below it, unless that is explicitly allowed. What

@@ -38,7 +38,7 @@
 //!    `tests::samples` that draws it.
 //! 7. **What changes while somebody looks on** is a part with an `id` and `data-live="messages balance"`: the
 //!    words of [`gateway::changes::What`] that it shows. The page's shell says where the words come from
-//!    ([`page::Shell::live`], with what [`events::way`] gave before anything was read); the script then
+//!    ([`page::Shell::live`], with what `events::way` gave before anything was read); the script then
 //!    fetches the page anew and puts the part in place. So a live part is drawn in one way only, and a
 //!    page without script is whole, as of when it was loaded.
 //!
