@@ -100,6 +100,11 @@ document.addEventListener("submit", (event) => {
       form.dataset.sent = "1";
       button?.classList.add("is-busy");
     }
+    // The browser goes on by itself: what is told until then, such as that somebody has signed out, must
+    // not lead it elsewhere. Where it stays, because a file came, the stream is taken up again.
+    isLeaving = true;
+    hush();
+    setTimeout(() => ((isLeaving = false), listen()), 10_000);
     return;
   }
   event.preventDefault();
@@ -166,10 +171,10 @@ async function preview(form) {
 
 /* What changes by itself. */
 
-let stream, listening, left;
+let stream, listening, left, isLeaving = false;
 function listen() {
   // A page that nobody sees holds no stream: browsers have few connections to a place.
-  const wanted = (!document.hidden && one("[data-live]") && one("[data-events]")?.dataset.events) || "";
+  const wanted = (!document.hidden && !isLeaving && one("[data-live]") && one("[data-events]")?.dataset.events) || "";
   const [path] = wanted.split("?");
   if (path === (listening ?? "")) return;
   hush();
@@ -193,7 +198,7 @@ function hush() {
   stream = listening = undefined;
 }
 addEventListener("pagehide", hush);
-addEventListener("pageshow", listen);
+addEventListener("pageshow", () => ((isLeaving = false), listen()));
 document.addEventListener("visibilitychange", listen);
 
 const stale = new Set();
@@ -212,7 +217,7 @@ async function refresh() {
   const here = location.href;
   try {
     const found = await page(here, { headers: { "X-By-Itself": "1" } });
-    if (location.href !== here) return;
+    if (location.href !== here || isLeaving) return;
     if (found.redirected && new URL(found.url).pathname !== location.pathname) return leave(found.url);
     for (const id of ids) {
       if (isAtWork(document.getElementById(id))) stale.add(id);
