@@ -106,8 +106,8 @@ pub struct NewTransfers {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Share {
-    /// The account.
-    #[schema(example = 1900002, minimum = 1)]
+    /// The account. One that is not there is told of in its own result.
+    #[schema(example = 1900002)]
     account: i64,
     /// How much; above zero.
     amount: Amount,
