@@ -2,6 +2,8 @@
 //! balances that are locked; what is accepted is stored with its charge and its counts in the one
 //! transaction that [`crate::batch`] commits before anybody is answered.
 
+mod limits;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
@@ -9,12 +11,12 @@ use domain::account::{AccountState, effective};
 use domain::credits::Credits;
 use domain::id::{AccountId, MessageId, NodeId};
 use domain::ledger::{Book, Cause, CauseKind, Cost, Group, LedgerAccount, Posting, TransferCode};
-use domain::limit::{self, Applied, Limit, Reached, Rule};
+use domain::limit::{Applied, Limit};
 use domain::message::MessageStatus;
 use domain::moment::Moment;
 use domain::product::Product;
 use jiff::tz::TimeZone;
-use storage::limits::{self, Use, Used};
+use storage::limits::{Use, Used};
 use storage::messages::{Had, NewMessage, levels_text};
 use storage::outbox::{self, Entry, Waiting};
 use storage::standing::{self, Standing};
@@ -24,7 +26,6 @@ use tokio::sync::oneshot;
 
 use crate::accept::{Drafts, RecipientRefused, SendRefused, Sent, SentMessage};
 use crate::base::Base;
-use crate::clock::hour_of;
 use crate::dispatch::Plan;
 use crate::mail;
 use crate::report::Day;
@@ -102,7 +103,7 @@ impl<'a> Ask<'a> {
     /// many messages today.
     pub fn about(requests: &'a [Request], now: Moment, time_zone: &TimeZone) -> Ask<'a> {
         let accounts = requests.iter().flat_map(|r| r.drafts.account.path.iter().copied()).collect();
-        let uses = requests.iter().flat_map(|r| r.drafts.limits.iter().map(use_of)).collect();
+        let uses = requests.iter().flat_map(|r| r.drafts.limits.iter().map(limits::use_of)).collect();
         let mut ask = Ask { accounts, texts: Vec::new(), counts: Vec::new(), places: Vec::new(), uses };
         let mut today = None;
         for (r, request) in requests.iter().enumerate() {
@@ -147,7 +148,7 @@ impl<'a> Ask<'a> {
 
     /// What has been used of the limits, locked behind the wallets.
     pub fn used(&self) -> Question<'_, HashMap<Use, Used>> {
-        limits::locked(self.uses.iter().copied())
+        storage::limits::locked(self.uses.iter().copied())
     }
 
     /// How much recipients had today.
@@ -171,7 +172,7 @@ impl<'a> Look<'a> {
         if used.len() < ask.uses.len() {
             // What was never used has no row that could be locked. Another node may make it first.
             let unused = ask.uses.iter().copied().filter(|key| !used.contains_key(key));
-            limits::open(tx, unused).await?;
+            storage::limits::open(tx, unused).await?;
             used = tx.ask(ask.used()).await?;
         }
         let mut look = Look {
@@ -216,89 +217,6 @@ impl<'a> Look<'a> {
             }
         }
         refused
-    }
-
-    /// The recipients of a request that do not fit into a limit any more, and what the others take of each.
-    fn within_limits(
-        &self,
-        drafts: &Drafts,
-        refused: &mut HashMap<usize, RecipientRefused>,
-        now: Moment,
-        today: i64,
-    ) -> Vec<Used> {
-        let hour = hour_of(now);
-        let known = |applied: &Applied<Limit>| {
-            let period = match &applied.limit.rule {
-                Rule::Most { measure, .. } => limit::period(*measure, today, hour),
-                _ => today,
-            };
-            self.used.get(&use_of(applied)).copied().unwrap_or_default().in_period(period)
-        };
-        let mut all: Vec<Used> = drafts.limits.iter().map(known).collect();
-        let mut takes = Vec::with_capacity(all.len());
-        for (d, draft) in drafts.drafts.iter().enumerate() {
-            let Ok(ready) = &draft.ready else { continue };
-            if refused.contains_key(&d) {
-                continue;
-            }
-            takes.clear();
-            let mut full = None;
-            for (l, applied) in drafts.limits.iter().enumerate() {
-                let Rule::Most { measure, country, label, most } = &applied.limit.rule else { continue };
-                let elsewhere = country.is_some_and(|country| country.as_str() != &*ready.way.country);
-                if elsewhere
-                    || label.as_ref().is_some_and(|label| drafts.request.label.as_ref() != Some(label))
-                {
-                    continue;
-                }
-                let takes_of = limit::taken(*measure, drafts.price_for(applied.counted, ready));
-                if all[l].used.saturating_add(takes_of) > *most {
-                    full = Some(Reached {
-                        limit: applied.limit.id,
-                        measure: *measure,
-                        most: (applied.counted == drafts.account.id).then_some(*most),
-                        country: *country,
-                        label: label.clone(),
-                        counted: applied.counted,
-                        by: applied.limit.by,
-                    });
-                    break;
-                }
-                takes.push((l, takes_of));
-            }
-            match full {
-                Some(reached) => {
-                    refused
-                        .insert(d, RecipientRefused::Limit { to: ready.number, reached: Box::new(reached) });
-                }
-                None => takes.iter().for_each(|(l, takes)| all[*l].used += takes),
-            }
-        }
-        all
-    }
-
-    /// Notes what a request has used of its limits, and which of them have become fuller than what their
-    /// accounts were told of.
-    fn note_used(&mut self, drafts: &Drafts, used: Vec<Used>, decided: &mut Decided) {
-        for (applied, mut used) in drafts.limits.iter().zip(used) {
-            let key = use_of(applied);
-            if self
-                .used
-                .get(&key)
-                .is_some_and(|before| before.used == used.used && before.period == used.period)
-            {
-                continue;
-            }
-            if let Rule::Most { most, .. } = &applied.limit.rule {
-                let share = limit::reached(used.used, *most);
-                if share > used.warned {
-                    used.warned = share;
-                    decided.fuller.insert(key, (applied.clone(), used));
-                }
-            }
-            self.used.insert(key, used);
-            decided.used.insert(key, used);
-        }
     }
 
     /// Notes what a recipient gets by this batch, for the requests that follow in it.
@@ -368,11 +286,6 @@ pub struct Decided {
     used: BTreeMap<Use, Used>,
     /// Limits that have reached a share that their accounts are told of.
     fuller: BTreeMap<Use, (Applied<Limit>, Used)>,
-}
-
-/// Whose use of which limit.
-fn use_of(applied: &Applied<Limit>) -> Use {
-    (applied.limit.id, applied.counted)
 }
 
 /// An automatic transfer that was due and was not made.
@@ -715,7 +628,7 @@ impl Decided {
             promo::set_remaining(tx, *lot, *remaining).await?;
         }
         if !self.used.is_empty() {
-            limits::set(tx, self.used.iter().map(|(key, used)| (*key, *used))).await?;
+            storage::limits::set(tx, self.used.iter().map(|(key, used)| (*key, *used))).await?;
         }
         Ok(())
     }
@@ -747,36 +660,6 @@ impl Decided {
             }
         }
         self.tell_of_limits(tx, base, now).await
-    }
-}
-
-impl Decided {
-    /// Tells accounts of limits that have become fuller: the one whose use is counted, and the one whose
-    /// people can raise it.
-    async fn tell_of_limits(&self, tx: &mut Tx, base: &Base, now: Moment) -> Result<()> {
-        for ((_, counted), (applied, used)) in &self.fuller {
-            let by = applied.limit.by;
-            let both = storage::accounts::find_all(tx, &[counted.0, by.0]).await?;
-            let find = |id: AccountId| both.iter().find(|a| a.id == id).map(mail::Account::from);
-            let (Some(account), Some(setter)) = (find(*counted), find(by)) else { continue };
-            let Rule::Most { measure, country, label, most } = &applied.limit.rule else { continue };
-            let sides = [(account, mail::Side::Below), (setter, mail::Side::Above)];
-            for (to, side) in sides.into_iter().take(if by == *counted { 1 } else { 2 }) {
-                let message = mail::Message::LimitFuller {
-                    account,
-                    setter,
-                    measure: *measure,
-                    country: *country,
-                    label: label.as_ref(),
-                    used: used.used,
-                    most: *most,
-                    share: used.warned,
-                    side,
-                };
-                mail::enqueue_sparingly(tx, base, to.id, &mail::MONEY, &message, now).await?;
-            }
-        }
-        Ok(())
     }
 }
 

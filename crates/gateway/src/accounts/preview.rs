@@ -11,7 +11,7 @@ use storage::invitations::Invitation;
 use storage::members::Line;
 use storage::{accounts, invitations, keys, ledger, members, messages};
 
-use super::{CLOSING_LASTS, CloseError, OwnCredit, back_by_origin};
+use super::closing::{CLOSING_LASTS, CloseError, OwnCredit, back_by_origin};
 use crate::base::Base;
 
 /// How many accounts below are named.
