@@ -113,7 +113,6 @@ pub(crate) struct Shared {
     /// Room for large bodies, in KiB.
     bodies: Arc<Semaphore>,
     last_used: LastUsed,
-    /// Calls for the request log.
     /// Keys from above at work.
     key_use: gateway::visits::KeyUse,
     /// When `last_used` was written last, in seconds.

@@ -485,7 +485,7 @@ fn state_refused(error: StateError) -> anyhow::Error {
         StateError::Storage(error) => error.into(),
         StateError::NotFound(id) => not_found(id).into(),
         StateError::NoReason(_) => Failure::field("no_reason", "reason", message).into(),
-        StateError::WrongState { .. } | StateError::Locked(_) => {
+        StateError::WrongState { .. } | StateError::Locked(_) | StateError::NotMain(_) => {
             Failure::field("wrong_state", "ID", message).into()
         }
     }

@@ -28,6 +28,8 @@ use crate::mail::{self, Message};
 use crate::members::invitations::{self, InviteError, NewInvitation};
 use crate::settings::{self, Problem};
 
+/// The most characters of a reason.
+pub const REASON_MAX: usize = 255;
 /// The most characters of a name.
 pub const NAME_MAX: usize = 200;
 /// Characters of a key that requests are signed with.
@@ -160,9 +162,12 @@ pub enum StateError {
         /// What was asked for.
         wanted: &'static str,
     },
-    /// The operator has suspended it, which nobody in its tree can lift.
+    /// The operator has suspended it or begun to close it, which nobody in its tree can lift.
     #[error("account {0} was suspended by the operator of this installation, and only they can lift that")]
     Locked(AccountId),
+    /// The account above it decides that.
+    #[error("account {0} stands below another one; whoever looks after that one reopens it")]
+    NotMain(AccountId),
     /// The books did not take it.
     #[error(transparent)]
     Storage(#[from] Error),

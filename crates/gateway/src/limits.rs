@@ -153,7 +153,8 @@ pub async fn of(base: &Base, account: &Account, viewer: AccountId) -> Result<Vec
     let mut conn = base.db.read().await?;
     let all = limits::of(&mut conn, &account.path).await?;
     let ids: Vec<LimitId> = all.iter().map(|limit| limit.id).collect();
-    let usage = if ids.is_empty() { HashMap::new() } else { limits::usage(&mut conn, &ids).await? };
+    let usage =
+        if ids.is_empty() { HashMap::new() } else { limits::usage(&mut conn, &ids, &account.path).await? };
     drop(conn);
     let now = base.clock.now();
     let (day, hour) = (day_of(now, &base.rules.time_zone), hour_of(now));

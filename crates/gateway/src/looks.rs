@@ -44,6 +44,10 @@ impl Looks {
         if noted.len() >= LOOKS_MAX {
             noted.retain(|_, last| now < last.after(NOTED_EVERY));
         }
+        if noted.len() >= LOOKS_MAX {
+            // All of them are fresh: some looks are noted once more, which is better than to hold ever more.
+            noted.clear();
+        }
         noted.extend(accounts.iter().map(|account| (((actor.kind.as_str(), actor.id), *account), now)));
     }
 }

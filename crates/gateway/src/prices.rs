@@ -266,9 +266,21 @@ async fn note_import(
     let changes = Changes::new().new_field("added", added).new_field("replaced", replaced);
     let log = storage::audit::INSTALLATION;
     audit::note_at(tx, log, actor, "prices.import", &subject, &changes, now).await?;
+    tell_payers(tx, list, "prices.import", &changes, actor, now).await
+}
+
+/// Writes into the logs of all who pay by a list that it has changed.
+async fn tell_payers(
+    tx: &mut Tx,
+    list: &List,
+    action: &str,
+    changes: &Changes,
+    actor: &Actor,
+    now: Moment,
+) -> Result<(), Error> {
     let with_it = accounts::with_price_list(tx, list.id).await?;
     let logs: Vec<_> = with_it.iter().map(|account| (account.id, account.root())).collect();
-    audit::note_all(tx, &logs, actor, "prices.import", "prices", &changes, now).await
+    audit::note_all(tx, &logs, actor, action, "prices", changes, now).await
 }
 
 /// Gives an account a price list of its own, or takes it away, so that the one of the account above
@@ -325,7 +337,11 @@ async fn put(
         None => None,
     };
     let words = |list: Option<&List>| list.map_or("that of the account above", |_| "its own").to_owned();
-    let names = |list: Option<&List>| list.map(List::full_name);
+    // Nor are those of accounts further up for the one that set it.
+    let names = |list: Option<&List>| match (list, above) {
+        (Some(list), Some(above)) if list.owner != Some(above.id) => Some(words(Some(list))),
+        (list, _) => list.map(List::full_name),
+    };
     if before.as_ref().map(|list| list.id) != list.map(|list| list.id) {
         let changes = Changes::new().field("price_list", words(before.as_ref()), words(list));
         audit::note(tx, account, actor, "prices.assign", "prices", &changes, now).await?;

@@ -532,7 +532,17 @@ impl Look {
             by_level: known.levels.iter().map(|(account, amount)| (*account, share(*amount))).collect(),
         };
         let total = cost.total();
+        let back = Back {
+            account: known.account,
+            created_at: known.created_at,
+            country: known.country.clone(),
+            label: known.label.clone(),
+            by_level: cost.by_level.clone(),
+            whole: unsent == segments,
+        };
         if !total.is_positive() {
+            // What costs nothing counts as a message all the same.
+            decided.backs.extend((unsent > 0).then_some(back));
             return;
         }
         let promo = Credits(known.promo.0.min(total.0));
@@ -551,14 +561,7 @@ impl Look {
             reference: String::new(),
         });
         decided.refunded.push(message);
-        decided.backs.push(Back {
-            account: known.account,
-            created_at: known.created_at,
-            country: known.country.clone(),
-            label: known.label.clone(),
-            by_level: cost.by_level.clone(),
-            whole: unsent == segments,
-        });
+        decided.backs.push(back);
         let line = self.line(message, day);
         let counts = decided.tally.entry(line).or_default();
         counts.refunds = Credits(counts.refunds.0 + total.0);

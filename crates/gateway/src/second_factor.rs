@@ -1,9 +1,9 @@
 //! Second factors: codes of an app (TOTP, RFC 6238) and the codes that are kept for the day the app is
 //! lost. Passkeys have a file of their own.
 //!
-//! A secret is kept sealed ([`crate::seal`]) and counts once a code of it was shown. A code is taken within its half minute and those beside
-//! it, and never again, nor one older than it. Recovery codes are shown when the first second factor is
-//! set up, and each is good for one sign-in. Whoever changes a second factor shows their password, or,
+//! A secret is kept sealed ([`crate::seal`]) and counts once a code of it was shown. A code is taken within
+//! its half minute and those beside it, and never again, nor one older than it. Recovery codes are shown
+//! when the first second factor is set up, and each is good for one sign-in. Whoever changes a second factor shows their password, or,
 //! without one, has signed in a short time ago; their other sessions end, and they are told by mail.
 
 use domain::id::LoginId;
@@ -136,13 +136,13 @@ pub async fn confirm_person(base: &Base, who: &SignedIn, password: &str) -> Resu
 pub async fn confirm_fully(
     base: &Base,
     who: &SignedIn,
+    client: &Client<'_>,
     password: &str,
     code: &str,
 ) -> Result<(), FactorError> {
     confirm_person(base, who, password).await?;
-    let shown = who.strong_at.is_some_and(|at| base.clock.now().since(at) < FRESH);
     let login = logins::find(&mut *base.db.read().await?, who.login.id).await?.ok_or(FactorError::Ended)?;
-    if shown || !login.has_second_factor() {
+    if !owes(base, who, &login) {
         return Ok(());
     }
     if code.trim().is_empty() {
@@ -151,8 +151,13 @@ pub async fn confirm_fully(
     let door = || vec![Door::second_factor(login.id)];
     let tries = again(async || count(base.db.begin().await?, door(), base.clock.now()).await).await?;
     let taken = again(async || {
+        let now = base.clock.now();
         let mut tx = base.db.begin().await?;
-        let taken = take_code(&mut tx, base, login.id, code, base.clock.now()).await?;
+        let taken = take_code(&mut tx, base, login.id, code, now).await?;
+        if taken == Some(Taken::Recovery) {
+            let change = Change::Factor(Factor::RecoveryCodeUsed);
+            tell(&mut tx, base, &login, change, client, now).await?;
+        }
         tx.commit().await?;
         Ok::<_, Error>(taken)
     })
@@ -163,8 +168,12 @@ pub async fn confirm_fully(
 
 /// Whether [`confirm_fully`] will ask for a code.
 pub fn owes_code(base: &Base, who: &SignedIn) -> bool {
+    owes(base, who, &who.login)
+}
+
+fn owes(base: &Base, who: &SignedIn, login: &Login) -> bool {
     let shown = who.strong_at.is_some_and(|at| base.clock.now().since(at) < FRESH);
-    who.login.has_second_factor() && !shown
+    login.has_second_factor() && !shown
 }
 
 /// Begins to set up codes: a new secret, which counts once it is confirmed.

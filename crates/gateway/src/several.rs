@@ -125,14 +125,14 @@ impl Become<'_> {
     }
 }
 
-/// Suspends many accounts below one (or, for the operator, any), or lets them send again, one after the
+/// Suspends many accounts below one, or lets them send again, one after the
 /// other. One that is so already stays as it is. `told` hears of each what became of it, when it is over.
 ///
 /// # Errors
 /// [`ManyError`] when nothing was done at all. What became of a single account stands in its answer.
 pub async fn change_many(
     base: &Base,
-    above: Option<AccountId>,
+    above: AccountId,
     ids: &[AccountId],
     becomes: Become<'_>,
     idempotency_key: Option<&str>,
@@ -143,7 +143,7 @@ pub async fn change_many(
     short(idempotency_key)?;
     let mut is_first = true;
     if let Some(key) = idempotency_key {
-        is_first = remember(base, above, key, &becomes.content(ids)).await?;
+        is_first = remember(base, Some(above), key, &becomes.content(ids)).await?;
     }
     let mut answers = Vec::with_capacity(ids.len());
     for id in ids {
@@ -156,7 +156,7 @@ pub async fn change_many(
 
 async fn change_one(
     base: &Base,
-    above: Option<AccountId>,
+    above: AccountId,
     id: AccountId,
     becomes: Become<'_>,
     key: Option<&str>,
@@ -164,7 +164,7 @@ async fn change_one(
     actor: &Actor,
 ) -> Result<Account, StateError> {
     let found = accounts::find(&mut *base.db.read().await?, id).await?.ok_or(StateError::NotFound(id))?;
-    let is_below = above.is_none_or(|above| above != id && found.path.contains(&above));
+    let is_below = above != id && found.path.contains(&above);
     if !is_below {
         return Err(StateError::NotFound(id));
     }
@@ -188,7 +188,7 @@ async fn change_one(
     };
     if let Some(key) = key {
         // A crash before this is written leaves it as it is now, which asking again does, too.
-        let done = remember(base, above, &format!("{key} many {id}"), becomes.state().as_str()).await;
+        let done = remember(base, Some(above), &format!("{key} many {id}"), becomes.state().as_str()).await;
         done.map_err(|error| match error {
             ManyError::Storage(error) => error,
             other => Error::Fault(other.to_string()),
@@ -197,9 +197,8 @@ async fn change_one(
     Ok(account)
 }
 
-async fn was_done(base: &Base, above: Option<AccountId>, key: &str) -> Result<bool, Error> {
-    let by = above.unwrap_or(requests::OPERATOR);
-    requests::is_known(&mut *base.db.read().await?, by, key).await
+async fn was_done(base: &Base, above: AccountId, key: &str) -> Result<bool, Error> {
+    requests::is_known(&mut *base.db.read().await?, above, key).await
 }
 
 fn each_once(ids: impl ExactSizeIterator<Item = AccountId>) -> Result<(), ManyError> {

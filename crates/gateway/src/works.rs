@@ -3,7 +3,7 @@
 //! that ends takes the work with it: what was done stays done, and the same begun once more goes on, because
 //! each part books nothing twice.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use domain::actor::Actor;
@@ -21,6 +21,8 @@ use crate::changes::What;
 
 /// How often it is stored how far work is.
 const TOLD_EVERY: Duration = Duration::from_millis(500);
+/// How often it is tried to store what became of parts, at the end.
+const TRIES: u32 = 8;
 /// How long it stays readable.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How much is forgotten at once.
@@ -86,7 +88,7 @@ pub async fn begin(
 impl Doing {
     /// Says what became of a part.
     pub fn tell(&self, part: Part) {
-        self.parts.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(part);
+        locked(&self.parts).push(part);
     }
 
     /// Says that all is over, and why it broke off if it did. Returns once that is stored.
@@ -105,24 +107,39 @@ async fn keep(
     parts: Arc<Mutex<Vec<Part>>>,
     mut ended: oneshot::Receiver<Option<String>>,
 ) {
+    let mut end = None;
+    let mut tries = 0;
     loop {
-        let end = tokio::select! {
-            end = &mut ended => Some(end.unwrap_or_else(|_| Some("It came to an unexpected end.".to_owned()))),
-            () = tokio::time::sleep(TOLD_EVERY) => None,
-        };
-        let new = std::mem::take(&mut *parts.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-        let (base, new, end) = (&base, &new, &end);
+        if end.is_none() {
+            end = tokio::select! {
+                end = &mut ended => Some(end.unwrap_or_else(|_| Some("It came to an unexpected end.".to_owned()))),
+                () = tokio::time::sleep(TOLD_EVERY) => None,
+            };
+        } else {
+            // It is over, and that could not be stored a moment ago.
+            tokio::time::sleep(TOLD_EVERY * tries).await;
+        }
+        let new = std::mem::take(&mut *locked(&parts));
+        let (base, stored, ended) = (&base, &new, &end);
         let stored = again(|| async move {
             let mut tx = base.db.begin().await?;
             let now = base.clock.now();
-            works::tell(&mut tx, id, new, now).await?;
-            if let Some(error) = end {
+            works::tell(&mut tx, id, stored, now).await?;
+            if let Some(error) = ended {
                 works::end(&mut tx, id, error.as_deref(), now).await?;
             }
             tx.commit().await
         });
         if let Err::<(), Error>(error) = stored.await {
             tracing::warn!(work = id, %error, "how far some work is could not be stored");
+            // The next time tells of these, too.
+            locked(&parts).splice(0..0, new);
+            tries += 1;
+            if tries < TRIES {
+                continue;
+            }
+        } else {
+            tries = 0;
         }
         if base.is_looked_at() {
             base.changed([(account, What::WORK)]);
@@ -131,6 +148,10 @@ async fn keep(
             return;
         }
     }
+}
+
+fn locked(parts: &Mutex<Vec<Part>>) -> MutexGuard<'_, Vec<Part>> {
+    parts.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The work of an account by its name.

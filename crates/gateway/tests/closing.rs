@@ -32,7 +32,8 @@ async fn closes(
     code: &str,
 ) -> Result<AccountState, CloseOwnError> {
     let actor = who.actor("192.0.2.7", "Firefox");
-    let done = accounts::close_own(base, id, who, Shown { password, code }, "we move on", &actor).await;
+    let done =
+        accounts::close_own(base, id, who, &HOME, Shown { password, code }, "we move on", &actor).await;
     done.map(|account| account.state)
 }
 
@@ -66,6 +67,9 @@ async fn an_owner_closes_the_main_account_with_all_they_have_and_reopens_it_as_i
         assert!(matches!(wrong, Err(CloseOwnError::Person(FactorError::Code))));
         assert_eq!(state(&base, shop.id).await, AccountState::Active);
         assert_eq!(closes(&base, shop.id, &who, PASSWORD, &codes[0]).await.unwrap(), AccountState::Closing);
+        // They are told that a recovery code was used.
+        let used = "select count(*) from audit where action = 'login.use_recovery_code'";
+        assert_eq!(house::count(&base.db, used).await, 1);
         let told = accounts::close_preview(&base, shop.id).await.unwrap();
         assert_eq!(told.final_at, NOW.after(accounts::CLOSING_LASTS));
         assert_eq!(mails(&base, "account-closing").await.len(), 1);
@@ -138,7 +142,7 @@ async fn what_stands_below_or_was_suspended_by_the_operator_is_not_its_owners_to
         assert!(matches!(below, Err(CloseOwnError::NotMain(_))));
         let told = accounts::close_preview(&base, shop.id).await.unwrap();
         assert!(matches!(told.blockers[..], [Blocker::Children { count: 1, .. }]));
-        let open = closes(&base, shop.id, &who, PASSWORD, "").await;
+        let open = closes(&base, shop.id, &who, "a wrong password, which is not looked at", "").await;
         assert!(matches!(open, Err(CloseOwnError::Close(CloseError::OpenChildren { .. }))));
         accounts::close(&base, child.id, accounts::When::AtOnce, "over", &actor).await.unwrap();
         // Closing it is no way out of what the operator has done.
@@ -148,6 +152,13 @@ async fn what_stands_below_or_was_suspended_by_the_operator_is_not_its_owners_to
         assert!(matches!(reopened, Err(StateError::Locked(_))), "{}", database.engine());
         accounts::activate(&base, shop.id, &Actor::command_line()).await.unwrap();
         assert_eq!(state(&base, shop.id).await, AccountState::Active);
+        // Nor can they undo that the operator closes it.
+        accounts::close(&base, shop.id, accounts::When::Later, "over", &Actor::command_line()).await.unwrap();
+        let reopened = accounts::reopen_own(&base, shop.id, &actor).await;
+        assert!(matches!(reopened, Err(StateError::Locked(_))), "{}", database.engine());
+        accounts::activate(&base, shop.id, &Actor::command_line()).await.unwrap();
+        let below = accounts::reopen_own(&base, child.id, &actor).await;
+        assert!(matches!(below, Err(StateError::NotMain(_))), "{below:?}");
         sound(&base).await;
     }
 }

@@ -84,8 +84,13 @@ async fn drain(nodes: &[Gateway], accounts: &[Arc<Account>]) -> (usize, usize) {
 
 /// Mails of a kind to an account.
 async fn mails(base: &Base, account: AccountId) -> i64 {
-    count(&base.db, &format!("select count(*) from mails where kind = 'limit' and account_id = {account}"))
-        .await
+    count(
+        &base.db,
+        &format!(
+            "select count(*) from mails where kind in ('limit', 'limit-reached') and account_id = {account}"
+        ),
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,6 +206,24 @@ async fn what_never_left_does_not_count() {
         let late = sent(&gateway, &account, late).await;
         assert_eq!(gateway.cancel(&account, &[late], &Actor::command_line()).await.unwrap(), [late]);
         assert_eq!(accepted(&gateway.send(&account, to([number(78), number(79)], "x")).await), 1);
+        gateway.stop().await;
+        sound(&base).await;
+    }
+}
+
+#[tokio::test]
+async fn what_costs_nothing_and_never_left_does_not_count_either() {
+    for database in testing::engines().await {
+        let base = base(&database.db, Clock::standing_at(NOW)).await;
+        import(&base, "free", "DE,0,2020-01-01\n", true).await;
+        let account = account(&base, "a", None, 0).await;
+        prices::assign(&base, account.id, Some("free"), true, &Actor::command_line()).await.unwrap();
+        let account = fresh(&base, &account).await;
+        set(&base, &account, &account, &most("messages_per_day", "1")).await;
+        let gateway = simulated(&base).await;
+        let refused = sent(&gateway, &account, to([fated(1, 99_901)], "hello")).await;
+        until("it is at its end", async || seen(&base.db, refused).await.status.is_final()).await;
+        assert_eq!(refusal(&gateway, &account, to([number(1)], "hello")).await, None);
         gateway.stop().await;
         sound(&base).await;
     }

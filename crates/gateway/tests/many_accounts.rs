@@ -100,8 +100,7 @@ async fn many_are_suspended_and_none_that_is_elsewhere() {
         let suspend = async || {
             let actor = operator();
             let suspended = Become::Suspended("unpaid");
-            let done =
-                several::change_many(&base, Some(main.id), &ids, suspended, Some("k"), &actor, |_, _| ());
+            let done = several::change_many(&base, main.id, &ids, suspended, Some("k"), &actor, |_, _| ());
             done.await.unwrap().into_iter().map(|(_, answer)| answer.is_ok()).collect::<Vec<_>>()
         };
         assert_eq!(suspend().await, [true, true, false, false]);
@@ -115,15 +114,8 @@ async fn many_are_suspended_and_none_that_is_elsewhere() {
         assert!(count(&base.db, "select count(*) from mails where kind = 'account-suspended'").await >= 2);
         let activate = async || {
             let actor = operator();
-            let done = several::change_many(
-                &base,
-                Some(main.id),
-                &ids,
-                Become::Active,
-                Some("l"),
-                &actor,
-                |_, _| (),
-            );
+            let done =
+                several::change_many(&base, main.id, &ids, Become::Active, Some("l"), &actor, |_, _| ());
             done.await.unwrap().into_iter().map(|(_, answer)| answer.is_ok()).collect::<Vec<_>>()
         };
         assert_eq!(activate().await, [true, true, false, false]);
@@ -134,7 +126,7 @@ async fn many_are_suspended_and_none_that_is_elsewhere() {
         // What is about to be closed is not opened in passing.
         accounts::close(&base, a.id, When::Later, "", &operator()).await.unwrap();
         let (ids, actor) = ([a.id], operator());
-        let done = several::change_many(&base, Some(main.id), &ids, Become::Active, None, &actor, |_, _| ());
+        let done = several::change_many(&base, main.id, &ids, Become::Active, None, &actor, |_, _| ());
         let done = done.await.unwrap().remove(0).1;
         assert!(matches!(done, Err(accounts::StateError::WrongState { .. })), "{done:?}");
     }

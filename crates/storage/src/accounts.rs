@@ -124,6 +124,12 @@ pub async fn children(conn: &mut Conn, parent: AccountId) -> Result<Vec<Account>
     conn.query(&sql, &[parent.0.into()]).await?.into_iter().map(account).collect()
 }
 
+/// The first of the accounts right below one, closed ones too, in the order of their numbers.
+pub async fn first_children(conn: &mut Conn, parent: AccountId, limit: i64) -> Result<Vec<Account>> {
+    let sql = format!("select {COLUMNS} from accounts a where a.parent_id = $1 order by a.id limit $2");
+    conn.query(&sql, &[parent.0.into(), limit.into()]).await?.into_iter().map(account).collect()
+}
+
 /// The accounts below one at any distance, those nearer to it first.
 pub async fn descendants(conn: &mut Conn, of: &Account) -> Result<Vec<Account>> {
     let path = path_text(&of.path);

@@ -209,8 +209,15 @@ pub async fn give_back(tx: &mut Tx, all: impl IntoIterator<Item = (Use, i64, i64
 }
 
 /// What these accounts have used of these limits, for people to see.
-pub async fn usage(conn: &mut Conn, limits: &[LimitId]) -> Result<HashMap<Use, Used>> {
+pub async fn usage(
+    conn: &mut Conn,
+    limits: &[LimitId],
+    accounts: &[AccountId],
+) -> Result<HashMap<Use, Used>> {
     let ids: Vec<i64> = limits.iter().map(|id| id.0).collect();
-    let sql = "select limit_id, account_id, period, used, warned from limit_usage where limit_id in list($1)";
-    conn.query(sql, &[ids.as_slice().into()]).await?.iter().map(used).collect()
+    let accounts: Vec<i64> = accounts.iter().map(|id| id.0).collect();
+    let sql = "select limit_id, account_id, period, used, warned from limit_usage
+        where limit_id in list($1) and account_id in list($2)";
+    let params = [ids.as_slice().into(), accounts.as_slice().into()];
+    conn.query(sql, &params).await?.iter().map(used).collect()
 }

@@ -263,9 +263,10 @@ pub async fn counts(conn: &mut Conn) -> Result<Vec<(MailState, i64)>> {
     Ok(counts)
 }
 
-/// How many mails of a kind were written about an account since a moment.
+/// How many mails of a kind were written about an account since a moment, to whoever got the most.
 pub async fn count_since(conn: &mut Conn, account: AccountId, kind: &str, since: Moment) -> Result<i64> {
-    let sql = "select count(*) from mails where account_id = $1 and kind = $2 and created_at >= $3";
+    let sql = "select coalesce(max(n), 0) from (select count(*) as n from mails
+        where account_id = $1 and kind = $2 and created_at >= $3 group by recipient) counted";
     conn.number(sql, &[account.0.into(), kind.into(), since.0.into()]).await
 }
 

@@ -45,7 +45,7 @@ pub struct Work {
     pub kind: Kind,
     /// What whoever began it calls it.
     pub name: String,
-    /// All that was asked for, as whoever began it wrote it.
+    /// What was asked for, as whoever began it wrote it; for a file, what the file is known by.
     pub content: String,
     /// Who began it.
     pub begun_by: String,

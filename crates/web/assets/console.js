@@ -23,7 +23,7 @@ async function page(url, options = {}) {
   const kind = answer.headers.get("content-type") ?? "";
   if (!kind.startsWith("text/html")) throw new Error(`no page: ${kind}`);
   const text = await answer.text();
-  return { url: answer.url, redirected: answer.redirected, document: new DOMParser().parseFromString(text, "text/html") };
+  return { url: answer.url, ok: answer.ok, redirected: answer.redirected, document: new DOMParser().parseFromString(text, "text/html") };
 }
 
 function put(ids, found) {
@@ -187,9 +187,11 @@ function listen() {
     told(event.data.split(/\s+/));
   });
   stream.addEventListener("error", () => {
-    // It comes back by itself unless it was refused: then there were too many.
+    // It comes back by itself unless it was refused: then there were too many, or this person may not be
+    // here any more, as the page itself says.
     if (stream?.readyState !== EventSource.CLOSED) return;
     hush();
+    told(["main"]);
     setTimeout(listen, 30_000);
   });
 }
@@ -202,33 +204,43 @@ addEventListener("pageshow", () => ((isLeaving = false), listen()));
 document.addEventListener("visibilitychange", listen);
 
 const stale = new Set();
-let isFetching = false;
+let isFetching = false, mustAsk = false;
 function told(words) {
   for (const part of all("[data-live]")) if (part.dataset.live.split(/\s+/).some((word) => words.includes(word))) stale.add(part.id);
   // May this person see it at all, and does it look the same to them? The page itself says.
-  if (words.includes("main")) stale.add("main");
+  if (words.includes("main")) {
+    stale.add("main");
+    mustAsk = true;
+  }
   refresh();
 }
 async function refresh() {
   const ids = [...stale].filter((id) => !isAtWork(document.getElementById(id)));
-  if (isFetching || !ids.length) return;
+  if (isFetching || (!ids.length && !mustAsk)) return;
   isFetching = true;
+  mustAsk = false;
   ids.forEach((id) => stale.delete(id));
   const here = location.href;
+  let pause = 250;
   try {
     const found = await page(here, { headers: { "X-By-Itself": "1" } });
     if (location.href !== here || isLeaving) return;
     if (found.redirected && new URL(found.url).pathname !== location.pathname) return leave(found.url);
+    // What may not be seen any more goes, whoever is at work in it.
+    if (!found.ok) return leave(here);
     for (const id of ids) {
       if (isAtWork(document.getElementById(id))) stale.add(id);
       else put([id], found.document);
     }
   } catch {
-    // The next event tries again.
+    // The server is away, or slow: all of it is asked for again.
+    ids.forEach((id) => stale.add(id));
+    mustAsk ||= ids.includes("main");
+    pause = 5_000;
   } finally {
     isFetching = false;
   }
-  if (stale.size) setTimeout(refresh, 250);
+  if (stale.size) setTimeout(refresh, pause);
 }
 // Nothing is pulled away under a hand that is at work in it.
 function isAtWork(part) {

@@ -5,7 +5,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use domain::account::AccountState;
-use gateway::accounts::{self, Blocker, CloseError, CloseOwnError, ClosePreview, Shown, StateError};
+use gateway::accounts::{
+    self, Blocker, CloseError, CloseOwnError, ClosePreview, REASON_MAX, Shown, StateError,
+};
 use gateway::second_factor::{self, FactorError};
 
 use crate::door::Place;
@@ -14,7 +16,6 @@ use crate::form::{Field, Summary, Typed};
 use crate::page::{self, Shell};
 use crate::sign_in::sentence;
 use crate::subaccounts::close::{children, list, messages};
-use crate::subaccounts::state::REASON_MAX;
 use crate::{Console, flash, me};
 
 #[derive(Template)]
@@ -128,8 +129,16 @@ pub async fn close(State(console): State<Console>, place: Place, mut typed: Type
     if typed.is_right() {
         let (password, code) = (typed.raw("password").to_owned(), typed.text("code").to_owned());
         let shown = Shown { password: &password, code: &code };
-        let done =
-            accounts::close_own(&console.gateway, id, &place.person, shown, &reason, &place.actor()).await;
+        let done = accounts::close_own(
+            &console.gateway,
+            id,
+            &place.person,
+            &place.person.client(),
+            shown,
+            &reason,
+            &place.actor(),
+        )
+        .await;
         match done {
             Ok(_) => {
                 let words = "The account is being closed. You can reopen it for 30 days.";

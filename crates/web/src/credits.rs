@@ -24,8 +24,8 @@ use crate::link::Link;
 use crate::page::{self, Shell};
 use crate::paging::Paging;
 use crate::parts::{Empty, Figure, Pager};
+use crate::sign_in::sentence;
 use crate::statement::{Shown, shown};
-use crate::subaccounts::create::capital_sentence;
 use crate::worth::Worth;
 use crate::{Console, events, flash, once, traffic, transfers};
 
@@ -207,11 +207,7 @@ async fn failed(console: &Console, place: &Place) -> Result<Vec<Failed>, Stop> {
         let hand_out = below
             .filter(|_| may_move)
             .map(|id| ("Hand out credits", place.href(&format!("subaccounts/{id}/credits"))));
-        Failed {
-            at: place.format().time(notice.created_at),
-            words: capital_sentence(&notice.text),
-            action: hand_out,
-        }
+        Failed { at: place.format().time(notice.created_at), words: sentence(&notice.text), action: hand_out }
     });
     Ok(failed.collect())
 }

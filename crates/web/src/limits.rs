@@ -21,7 +21,7 @@ use crate::format::Format;
 use crate::messages::country_name;
 use crate::page::{self, Shell};
 use crate::parts::{Badge, Empty};
-use crate::subaccounts::create::capital_sentence;
+use crate::sign_in::sentence;
 use crate::{Console, flash};
 
 /// The characters a list may have.
@@ -316,7 +316,7 @@ pub(crate) async fn set(
                     (field, _) => field.as_str(),
                 };
                 let words = format!("{}; {}", problem.problem, problem.remedy);
-                typed.wrong(name, capital_sentence(&words));
+                typed.wrong(name, sentence(&words));
             }
             Ok(None)
         }
@@ -350,7 +350,7 @@ fn refused(error: LimitError, typed: &mut Typed) -> Result<(), Stop> {
         LimitError::Storage(error) => Err(error.into()),
         LimitError::NoAccount(_) => Err(Stop::NotThere),
         error => {
-            typed.wrong_in_all(capital_sentence(&error.to_string()));
+            typed.wrong_in_all(sentence(&error));
             Ok(())
         }
     }
@@ -363,6 +363,8 @@ struct Limits {
     part: Part,
 }
 
+/// An account's own limits are a choice of its own, as its settings are; those that the one above sets go by
+/// the right to look after subaccounts.
 fn about(place: &Place) -> About<'_> {
     About {
         account: &place.account,

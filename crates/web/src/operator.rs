@@ -218,7 +218,7 @@ pub async fn show(
         lines: lines.iter().map(|line| Line::of(line, format)).collect(),
         checks: all.iter().filter(|c| !is_under_way(c)).map(|check| Checked::of(check, format)).collect(),
         under_way,
-        waiting: format.count(jobs.all),
+        waiting: format.many(jobs.all, "piece of work waits", "pieces of work wait"),
         jobs: jobs.worst.into_iter().map(|job| Job::of(job, format)).collect(),
         shell,
     })

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, Request};
-use axum::http::header::{COOKIE, USER_AGENT};
+use axum::http::header::{ACCEPT, COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use domain::actor::{Actor, ActorKind};
@@ -163,7 +163,10 @@ pub(crate) async fn who(console: &Console, request: &mut Request) -> Result<Opti
     request.extensions_mut().insert(browser.clone());
     let Some(token) = &browser.session else { return Ok(None) };
     let (base, now) = (&console.gateway, console.gateway.clock.now());
-    let signed_in = match request.headers().contains_key(BY_ITSELF) {
+    // A stream is opened, and opened again, by the page and not by the person.
+    let accepts = request.headers().get(ACCEPT).map_or(&b""[..], |value| value.as_bytes());
+    let by_itself = request.headers().contains_key(BY_ITSELF) || accepts == b"text/event-stream";
+    let signed_in = match by_itself {
         true => sessions::of_page(base, token, now).await?,
         false => sessions::of(base, token, now).await?,
     };

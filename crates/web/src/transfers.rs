@@ -7,7 +7,8 @@ use gateway::credits::{TEXT_MAX, Transfer, TransferError};
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::Typed;
-use crate::subaccounts::create::{amount_to_move, capital_sentence};
+use crate::sign_in::sentence;
+use crate::subaccounts::create::amount_to_move;
 
 /// Reads amount and reference from two fields.
 pub fn read(typed: &mut Typed, amount: &str, reference: &str) -> Option<(Credits, String)> {
@@ -39,13 +40,16 @@ pub fn refusal(place: &Place, giver: &str, error: TransferError) -> Result<Strin
     }
 }
 
+/// What is told where the books did not take one of many; why stands in the log.
+pub const NOT_TAKEN: &str = "The books did not take it. Ask once more.";
+
 /// The same for one of many: also when the books did not take it.
 pub fn words(place: &Place, giver: &str, error: &TransferError) -> String {
     let format = place.format();
     match error {
         TransferError::Storage(error) => {
             tracing::warn!(%error, "one of many transfers was not booked");
-            "The books did not take it. Ask once more.".to_owned()
+            NOT_TAKEN.to_owned()
         }
         TransferError::Insufficient { available, amount, .. } => format!(
             "{giver} holds {} and cannot give {}.",
@@ -57,6 +61,6 @@ pub fn words(place: &Place, giver: &str, error: &TransferError) -> String {
             "This form was sent before with other words. Load the page again to make another transfer."
                 .to_owned()
         }
-        other => capital_sentence(&other.to_string()),
+        other => sentence(&other),
     }
 }

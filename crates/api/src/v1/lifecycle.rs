@@ -3,7 +3,7 @@
 use axum::Json;
 use domain::account::AccountState;
 use domain::id::AccountId;
-use gateway::accounts::{self, Blocker, CloseError, StateError, When};
+use gateway::accounts::{self, Blocker, CloseError, REASON_MAX, StateError, When};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -34,9 +34,6 @@ pub struct Closing {
     #[serde(default)]
     at_once: bool,
 }
-
-/// The most characters of a reason.
-const REASON_MAX: usize = 255;
 
 /// A reason that is not too long.
 pub fn short(reason: &str) -> Result<(), Problem> {
@@ -124,7 +121,7 @@ async fn set_active(asked: &Asked, account: &domain::account::Account) -> Result
 pub fn not_changed(error: StateError) -> Problem {
     match error {
         StateError::Storage(error) => error.into(),
-        StateError::NotFound(id) => Problem::not_found(format!("account {id}")),
+        StateError::NotFound(id) | StateError::NotMain(id) => Problem::not_found(format!("account {id}")),
         StateError::Locked(id) => Problem::new(Kind::StateLockedByPlatform, error).with("account", id.0),
         StateError::NoReason(_) => Problem::field("reason", error),
         StateError::WrongState { account, state: AccountState::Closed, .. } => {

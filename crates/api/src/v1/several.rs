@@ -220,7 +220,7 @@ async fn change(asked: &Asked, ids: &[i64], becomes: Become<'_>) -> Result<Json<
     let Known { known, mut refused } = Known::of(asked, ids, "accounts").await?;
     let mut done: HashMap<AccountId, Result<Account, _>> = HashMap::new();
     if !known.is_empty() {
-        let (above, key, actor) = (Some(asked.account.id), key(asked), asked.actor_below());
+        let (above, key, actor) = (asked.account.id, key(asked), asked.actor_below());
         let answers =
             several::change_many(asked.gateway(), above, &known, becomes, key.as_deref(), &actor, |_, _| ());
         let answers = answers.await;

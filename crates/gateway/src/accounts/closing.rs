@@ -20,6 +20,7 @@ use crate::base::Base;
 use crate::mail::{self, Message};
 use crate::second_factor::{self, FactorError};
 use crate::sessions::SignedIn;
+use crate::sign_in::Client;
 
 /// How long an account can be reopened.
 pub const CLOSING_LASTS: Duration = Duration::from_secs(30 * 86_400);
@@ -133,6 +134,7 @@ pub async fn close_own(
     base: &Base,
     id: AccountId,
     who: &SignedIn,
+    client: &Client<'_>,
     shown: Shown<'_>,
     reason: &str,
     actor: &Actor,
@@ -141,16 +143,22 @@ pub async fn close_own(
     if account.parent.is_some() {
         return Err(CloseOwnError::NotMain(id));
     }
-    second_factor::confirm_fully(base, who, shown.password, shown.code).await?;
+    // Nobody shows a code, which may be used up by it, for what cannot be done.
+    closable(&mut base.db.begin().await?, id, |child| child < AccountState::Closing).await?;
+    second_factor::confirm_fully(base, who, client, shown.password, shown.code).await?;
     Ok(close(base, id, When::Later, reason, actor).await?)
 }
 
 /// Reopens a main account that its owner has begun to close, as it was.
 ///
 /// # Errors
-/// [`StateError::WrongState`] when it is not about to be closed; [`StateError::Locked`] when the operator
-/// had suspended it.
+/// [`StateError::WrongState`] when it is not about to be closed; [`StateError::NotMain`] when it stands below
+/// another one; [`StateError::Locked`] when the operator had suspended it, or has begun to close it.
 pub async fn reopen_own(base: &Base, id: AccountId, actor: &Actor) -> Result<Account, StateError> {
+    let account = accounts::find(&mut *base.db.read().await?, id).await?.ok_or(StateError::NotFound(id))?;
+    if account.parent.is_some() {
+        return Err(StateError::NotMain(id));
+    }
     let change = Change {
         action: "account.reopen",
         state: AccountState::Active,
@@ -219,6 +227,10 @@ async fn begin_closing(
         let message = Message::AccountClosing { account: (&account).into(), by: &by, reason, closes_at };
         mail::enqueue_to_members(&mut tx, base, id, &mail::LEADERS, &message, now).await?;
         let reason = because(actor, reason);
+        if actor.is_operator() {
+            // What the operator closes, nobody in the tree reopens.
+            accounts::set_operator_lock(&mut tx, id, true).await?;
+        }
         accounts::set_state(&mut tx, id, AccountState::Closing, Some(&reason), now).await?;
         account.state = AccountState::Closing;
         account.state_reason = Some(reason);

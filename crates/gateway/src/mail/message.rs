@@ -194,6 +194,8 @@ impl<'a> Message<'a> {
             Message::AccountSuspended { .. } => "account-suspended",
             Message::AccountClosing { .. } => "account-closing",
             Message::AutomaticTransferFailed { .. } => "automatic-transfer-failed",
+            // Apart, so that mails about what is half used never keep back one about what is used up.
+            Message::LimitFuller { share: 100.., .. } => "limit-reached",
             Message::LimitFuller { .. } => "limit",
         }
     }

@@ -84,8 +84,12 @@ pub async fn turn(base: &Base, post: &Post, stop: impl Fn() -> bool) -> Result<T
     let mut turn = Turn::default();
     let mut line: Option<Line<'_>> = None;
     while !stop() && !turn.unreached {
-        let Some(mail) = next(base).await? else { break };
+        let Some((mail, is_whole)) = next(base).await? else { break };
         let tried = match &post.server {
+            // A link that opens nothing is of no use to anybody.
+            _ if !is_whole => Came::To(Failure::Refused(
+                "its link is sealed by another key than the one of this installation".to_owned(),
+            )),
             None => keep(base, post, &mail).await,
             Some(server) => send(server, &mut line, &mail, &mut turn).await,
         };
@@ -97,8 +101,8 @@ pub async fn turn(base: &Base, post: &Post, stop: impl Fn() -> bool) -> Result<T
     Ok(turn)
 }
 
-/// Takes the next mail that is due.
-async fn next(base: &Base) -> Result<Option<Mail>> {
+/// Takes the next mail that is due, and whether its link could be opened, if it has one.
+async fn next(base: &Base) -> Result<Option<(Mail, bool)>> {
     let now = base.clock.now();
     if !mails::any_due(&mut *base.db.read().await?, now).await? {
         return Ok(None);
@@ -107,11 +111,13 @@ async fn next(base: &Base) -> Result<Option<Mail>> {
     let mut claimed = mails::claim(&mut tx, now, now.after(mails::LEASE), 1).await?;
     tx.commit().await?;
     let Some(mut mail) = claimed.pop() else { return Ok(None) };
+    let has_link = mail.secret.is_some();
     mail.secret = opened(base, &mail)?;
-    Ok(Some(mail))
+    let is_whole = !has_link || mail.secret.is_some();
+    Ok(Some((mail, is_whole)))
 }
 
-/// What the link of a mail opens doors with; nothing once it was sent.
+/// What the link of a mail opens doors with; nothing once it was sent, or when it was sealed by another key.
 ///
 /// # Errors
 /// When this process has no key for secrets.

@@ -13,7 +13,7 @@ use domain::price::{Destination, PriceList};
 use storage::prices::{List, NewRow};
 use storage::{Conn, Error, Tx, accounts, prices};
 
-use super::{AssignError, TEXT_MAX, put};
+use super::{AssignError, TEXT_MAX, put, tell_payers};
 use crate::again::again;
 use crate::audit::{self, Changes};
 use crate::base::Base;
@@ -132,6 +132,11 @@ async fn mark_up(
         .new_field("replaced", stored.replaced);
     let subject = format!("price list '{name}'");
     audit::note(tx, above, actor, "prices.mark_up", &subject, &changes, now).await?;
+    if stored.added + stored.replaced > 0 {
+        // How much is put on what is paid above is not for those who pay it.
+        let changes = Changes::new().new_field("added", stored.added).new_field("replaced", stored.replaced);
+        tell_payers(tx, &list, "prices.change", &changes, actor, now).await?;
+    }
     Ok(list)
 }
 
@@ -167,7 +172,7 @@ struct Lists<'a> {
 
 /// The rows of a list with a markup: from its beginning on what is paid above with it, before that what
 /// the account pays now. A row for each time at which the price changes, and for each later version the
-/// list has already, so that none of an earlier markup remains.
+/// list has already, so that of an earlier markup nothing remains where there is a price above.
 fn marked_up(lists: &Lists<'_>, markup: Markup, from: Option<Moment>, now: Moment) -> Vec<NewRow> {
     let begins = from.unwrap_or(now);
     let mut times: BTreeSet<Moment> = [now, begins].into();

@@ -106,8 +106,8 @@ impl Choice {
                 .of_type("search")
                 .example("A number, or how it begins: +49 151*"),
             asked.choice("state", "State", std::iter::once(("", "Any")).chain(states)),
-            asked.field("from", "From").of_type("date"),
-            asked.field("to", "Until").of_type("date"),
+            date_or_moment(asked, "from", "From"),
+            date_or_moment(asked, "to", "Until"),
         ]
     }
 
@@ -123,6 +123,16 @@ impl Choice {
             asked.field("label", "Label").offers(offered.labels.clone()),
             asked.choice("country", "Country", countries),
         ]
+    }
+}
+
+/// A field of a date. A moment, as links of pages that count dates otherwise name it, stays as it is: no
+/// picker of dates can hold one.
+fn date_or_moment(asked: &Typed, name: &'static str, label: &str) -> Field {
+    let field = asked.field(name, label);
+    match asked.text(name).parse::<Timestamp>() {
+        Ok(_) => field,
+        Err(_) => field.of_type("date"),
     }
 }
 

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::account::{Account, AccountState};
 use domain::id::AccountId;
-use gateway::accounts::{self, StateError};
+use gateway::accounts::{self, REASON_MAX, StateError};
 
 use super::{shell, tabs};
 use crate::error::Stop;
@@ -15,7 +15,6 @@ use crate::page::{self, Shell};
 use crate::parts::{Badge, Tabs};
 use crate::sign_in::sentence;
 use crate::signed_in::Person;
-use crate::subaccounts::state::REASON_MAX;
 use crate::{Console, flash};
 
 /// How many accounts below are shown.
@@ -61,7 +60,7 @@ async fn drawn(
     let path = console.gateway.path(account).await?;
     let mut conn = console.gateway.db.read().await?;
     let is_locked = storage::accounts::operator_lock(&mut conn, account.id).await?;
-    let mut below = storage::accounts::children(&mut conn, account.id).await?;
+    let mut below = storage::accounts::first_children(&mut conn, account.id, CHILDREN as i64 + 1).await?;
     let since = storage::accounts::state_since(&mut conn, account.id).await?;
     drop(conn);
     let more_below = below.len() > CHILDREN;

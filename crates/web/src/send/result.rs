@@ -92,6 +92,7 @@ fn why(refused: &RecipientRefused) -> String {
 struct Page {
     shell: Shell,
     own: String,
+    title: &'static str,
     lead: String,
     figures: Vec<Figure>,
     rows: Vec<Row>,
@@ -134,7 +135,9 @@ pub async fn show(
         fates.into_iter().map(|fate| (fate.id, fate.status)).collect();
     let here = Link::to(place.href(&format!("send/{name}")));
     let is_moving = kept.at.is_none() && states.values().any(|status| !status.is_final());
+    let title = if kept.to.iter().any(|one| one.id.is_some()) { "Sent" } else { "Not sent" };
     page::draw(&Page {
+        title,
         lead: lead(&kept, &place),
         figures: figures(&kept, &place),
         rows: shown.iter().map(|one| row(one, &states, &place)).collect(),
@@ -147,7 +150,7 @@ pub async fn show(
         pager: pager(&here, first, kept.to.len(), &place),
         journal: place.may(Action::SeeMessages).then(|| place.href("messages")),
         own: place.href("send"),
-        shell: place.shell("Sent").under([("Send", place.href("send"))]).live(events::way_at_once(&place)),
+        shell: place.shell(title).under([("Send", place.href("send"))]).live(events::way_at_once(&place)),
     })
 }
 
@@ -219,6 +222,7 @@ pub(crate) mod tests {
 
     pub fn sample() -> impl Template {
         Page {
+            title: "Sent",
             shell: Shell::sample("Sent"),
             own: "/a/1/send".into(),
             lead: "2 messages from <b>K accepted.".into(),

@@ -11,20 +11,20 @@ use domain::account::Account;
 use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::AccountId;
-use gateway::accounts::StateError;
+use gateway::accounts::{REASON_MAX, StateError};
 use gateway::credits::{Done, TransferError};
 use gateway::several::{self, Become, MANY_MAX, ManyError, TransferMany};
 use gateway::works::{self, Beginning, Doing, Kind, Part};
 
 use super::below::state_badge;
-use super::create::capital_sentence;
-use super::state::REASON_MAX;
 use super::work;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field, Summary, Typed};
 use crate::page::{self, Shell};
 use crate::parts::Badge;
+use crate::sign_in::sentence;
+use crate::transfers::NOT_TAKEN;
 use crate::{Console, once, transfers};
 
 /// What is to be done with them.
@@ -180,8 +180,7 @@ fn actor(place: &Place) -> Actor {
     Actor { above: Some(place.above().unwrap_or(place.account.id)), ..place.actor() }
 }
 
-/// Begins the work, unless the form was sent before: then it is looked at. Nothing when the form was sent
-/// before with other words.
+/// Begins the work, unless the form was sent before: then it is looked at.
 async fn begun(
     console: &Console,
     place: &Place,
@@ -189,14 +188,13 @@ async fn begun(
     once: &str,
     accounts: &[Arc<Account>],
     fields: &[(&str, String)],
-) -> Result<Option<Beginning>, Stop> {
+) -> Result<Beginning, Stop> {
     // As the fields of the form, so that it can be sent once more when it breaks off.
     let ids = accounts.iter().map(|account| ("id", account.id.to_string()));
     let content: Vec<_> = fields.iter().cloned().chain(ids).collect();
     let content = serde_json::to_string(&content).unwrap_or_default();
     let (base, id) = (&console.gateway, place.account.id);
-    let begun = works::begin(base, id, kind, (once, &content), accounts.len(), &actor(place)).await?;
-    Ok(Some(begun).filter(|begun| !matches!(begun, Beginning::Other)))
+    Ok(works::begin(base, id, kind, (once, &content), accounts.len(), &actor(place)).await?)
 }
 
 /// Which of many each of them is.
@@ -217,7 +215,7 @@ pub async fn transfer(
     if let Some((amount, reference)) = transfers::read(&mut typed, "amount", "reference") {
         let fields = [("amount", typed.text("amount").to_owned()), ("reference", reference.clone())];
         let doing = match begun(&console, &place, Kind::Transfer, &once, &accounts, &fields).await? {
-            Some(Beginning::Yours(doing)) => {
+            Beginning::Yours(doing) => {
                 let many = TransferMany {
                     from: place.account.id,
                     to: accounts.iter().map(|account| (account.id, amount)).collect(),
@@ -228,8 +226,8 @@ pub async fn transfer(
                 let work = hand_out(console, place.clone(), many, places(&accounts), doing);
                 Some(tokio::spawn(work))
             }
-            Some(_) => None,
-            None => {
+            Beginning::UnderWay => None,
+            Beginning::Other => {
                 typed.wrong_in_all(SENT_BEFORE);
                 return page::draw_again(
                     &drawn(&console, &place, &typed, Act::Transfer, &accounts, once).await?,
@@ -267,7 +265,10 @@ async fn hand_out(
 /// Why none of the rest was done.
 fn broke_off(error: &ManyError) -> String {
     tracing::warn!(%error, "work with many accounts broke off");
-    capital_sentence(&error.to_string())
+    match error {
+        ManyError::Storage(_) => NOT_TAKEN.to_owned(),
+        error => sentence(error),
+    }
 }
 
 /// `POST /a/{id}/subaccounts/suspend`: begins to suspend, and leads to where one can look on.
@@ -281,12 +282,12 @@ pub async fn suspend(
     if let Some(reason) = typed.words("reason", "why they are suspended; their members read it", REASON_MAX) {
         let fields = [("reason", reason.clone())];
         let doing = match begun(&console, &place, Kind::Suspend, &once, &accounts, &fields).await? {
-            Some(Beginning::Yours(doing)) => {
+            Beginning::Yours(doing) => {
                 let work = stop_them(console, place.clone(), places(&accounts), reason, once.clone(), doing);
                 Some(tokio::spawn(work))
             }
-            Some(_) => None,
-            None => {
+            Beginning::UnderWay => None,
+            Beginning::Other => {
                 typed.wrong_in_all(SENT_BEFORE);
                 return page::draw_again(
                     &drawn(&console, &place, &typed, Act::Suspend, &accounts, once).await?,
@@ -311,11 +312,15 @@ async fn stop_them(
     let told = |id: AccountId, answer: &Result<Account, StateError>| {
         let (state, words) = match answer {
             Ok(_) => (works::State::Done, "suspended".to_owned()),
-            Err(error) => (works::State::Refused, capital_sentence(&error.to_string())),
+            Err(StateError::Storage(error)) => {
+                tracing::warn!(%error, "one of many accounts was not suspended");
+                (works::State::Refused, NOT_TAKEN.to_owned())
+            }
+            Err(error) => (works::State::Refused, sentence(error)),
         };
         doing.tell(Part { place: places.get(&id).copied().unwrap_or(0), account: Some(id), state, words });
     };
-    let (base, above) = (&console.gateway, Some(place.account.id));
+    let (base, above) = (&console.gateway, place.account.id);
     let done = several::change_many(
         base,
         above,

@@ -5,16 +5,15 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::account::Account;
 use domain::credits::Credits;
-use gateway::accounts::{self, Blocker, CloseError, ClosePreview, When};
+use gateway::accounts::{self, Blocker, CloseError, ClosePreview, REASON_MAX, When};
 
 use super::below::{Below, Head};
-use super::create::capital_sentence;
-use super::state::REASON_MAX;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Field, Summary, Typed};
 use crate::format::Format;
 use crate::page::{self, Shell};
+use crate::sign_in::sentence;
 use crate::{Console, flash};
 
 #[derive(Template)]
@@ -41,7 +40,7 @@ async fn drawn(console: &Console, place: &Place, below: &Below, typed: &Typed) -
     let told = match accounts::close_preview(&console.gateway, below.account.id).await {
         Ok(told) => told,
         Err(CloseError::Storage(error)) => return Err(error.into()),
-        Err(error) => return Err(Stop::Refused(capital_sentence(&error.to_string()))),
+        Err(error) => return Err(Stop::Refused(sentence(&error))),
     };
     let id = below.account.id;
     Ok(Close {
@@ -173,7 +172,7 @@ pub async fn close(
                 return Ok(flash::done(&below.href(""), &words));
             }
             Err(CloseError::Storage(error)) => return Err(error.into()),
-            Err(error) => typed.wrong_in_all(capital_sentence(&error.to_string())),
+            Err(error) => typed.wrong_in_all(sentence(&error)),
         }
     }
     page::draw_again(&drawn(&console, &place, &below, &typed).await?)

@@ -15,6 +15,7 @@ use crate::flash;
 use crate::form::{Asked, Field, Summary, Typed};
 use crate::once;
 use crate::page::{self, Shell};
+use crate::sign_in::sentence;
 use crate::worth::Worth;
 
 #[derive(Template)]
@@ -48,7 +49,7 @@ pub fn amount(text: &str) -> Result<Credits, String> {
     match text.parse::<Credits>() {
         Ok(amount) if amount < Credits::ZERO => Err("Write nothing or more.".to_owned()),
         Ok(amount) => Ok(amount),
-        Err(error) => Err(capital_sentence(&error.to_string())),
+        Err(error) => Err(sentence(&error)),
     }
 }
 
@@ -58,15 +59,6 @@ pub fn amount_to_move(text: &str) -> Result<Credits, String> {
         Credits::ZERO => Err("Write more than nothing.".to_owned()),
         amount => Ok(amount),
     }
-}
-
-/// A message of an operation as a sentence.
-pub fn capital_sentence(words: &str) -> String {
-    let mut sentence = super::capital(words);
-    if !sentence.ends_with(['.', '!', '?']) {
-        sentence.push('.');
-    }
-    sentence
 }
 
 fn drawn(place: &Place, typed: &Typed, once: String, worth: &str) -> New {
@@ -192,7 +184,7 @@ fn read(typed: &mut Typed, place: &Place, once: &str) -> Option<(NewAccount, Beg
     let owner = typed.words("owner", "the first and last name of its owner", NAME_MAX);
     let email = match typed.text("email").is_empty() {
         true => typed.read("email", |_| Err::<Email, _>("Write its e-mail address.")),
-        false => typed.read("email", |text| Email::parse(text).map_err(|e| capital_sentence(&e.to_string()))),
+        false => typed.read("email", |text| Email::parse(text).map_err(|e| sentence(&e))),
     };
     let may_move = place.may(Action::MoveCredits);
     let credits = if may_move { typed.read_if_given("credits", amount) } else { Some(None) };
@@ -262,8 +254,8 @@ fn refused(typed: &mut Typed, place: &Place, error: CreateError) -> Result<(), S
                 format.money(amount)
             ),
         ),
-        CreateError::Invite(error) => typed.wrong("invite", capital_sentence(&error.to_string())),
-        CreateError::Rule(why) => typed.wrong("amount", capital_sentence(&why)),
+        CreateError::Invite(error) => typed.wrong("invite", sentence(&error)),
+        CreateError::Rule(why) => typed.wrong("amount", sentence(&why)),
         CreateError::TooDeep { max, .. } => typed.wrong_in_all(format!(
             "Accounts of this installation may be {max} deep, and {} is at that depth. Create it further up.",
             place.account.name()
@@ -273,7 +265,7 @@ fn refused(typed: &mut Typed, place: &Place, error: CreateError) -> Result<(), S
             place.account.name(),
             state.as_str()
         )),
-        other => typed.wrong_in_all(capital_sentence(&other.to_string())),
+        other => typed.wrong_in_all(sentence(&other)),
     }
     Ok(())
 }

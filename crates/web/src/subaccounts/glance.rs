@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::account::AccountState;
 use domain::permission::Action;
+use gateway::accounts::REASON_MAX;
 use gateway::overview::{self, Overview};
 use gateway::scope::Scope;
 use gateway::subaccounts::{self, Subaccount};
@@ -164,7 +165,7 @@ impl Acts {
     fn of(below: &Below, typed: &Typed, is_locked: bool) -> Acts {
         let reason =
             || {
-                typed.field("reason", "Why is it suspended?").length_max(300).required().hint(
+                typed.field("reason", "Why is it suspended?").length_max(REASON_MAX).required().hint(
                     "Its members read this. It can be read and exported, takes STOP, and sends nothing.",
                 )
             };

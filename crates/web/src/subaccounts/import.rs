@@ -10,13 +10,14 @@ use domain::permission::Action;
 use gateway::account_import::{self, ImportError, Outcome, ROWS_MAX, Report};
 use gateway::works::{self, Beginning, Doing, Kind, Part};
 
-use super::create::capital_sentence;
 use super::work;
 use crate::Console;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Field, Summary, Typed};
 use crate::page::{self, Shell};
+use crate::sign_in::sentence;
+use crate::transfers::NOT_TAKEN;
 
 /// The most bytes of a file here: it travels once more with the form that says yes.
 const BYTES_MAX: usize = 600_000;
@@ -109,7 +110,7 @@ pub async fn check(
         match account_import::check(&console.gateway, file.as_bytes(), place.account.id).await {
             Ok(report) => return page::draw(&checked(&place, report, file)),
             Err(ImportError::Storage(error)) => return Err(error.into()),
-            Err(error) => typed.wrong("file", capital_sentence(&error.to_string())),
+            Err(error) => typed.wrong("file", sentence(&error)),
         }
     }
     page::draw_again(&begun(&place, &typed))
@@ -226,7 +227,7 @@ pub async fn run(State(console): State<Console>, place: Place, mut typed: Typed)
         }
         Err(ImportError::Storage(error)) => return Err(error.into()),
         Err(error) => {
-            typed.wrong("file", capital_sentence(&error.to_string()));
+            typed.wrong("file", sentence(&error));
             return page::draw_again(&begun(&place, &typed));
         }
     };
@@ -255,7 +256,7 @@ async fn create(console: Console, place: Place, file: String, token: String, doi
             Outcome::Created(account) => (Some(account.id), works::State::Done, String::new()),
             Outcome::Before(Some(account)) => (Some(account.id), works::State::Before, String::new()),
             Outcome::Before(None) => (None, works::State::Before, "It was closed since.".to_owned()),
-            Outcome::Refused(why) => (None, works::State::Refused, capital_sentence(why)),
+            Outcome::Refused(why) => (None, works::State::Refused, sentence(&why)),
         };
         doing.tell(Part { place: i64::try_from(line).unwrap_or(i64::MAX), account, state, words });
     };
@@ -263,7 +264,10 @@ async fn create(console: Console, place: Place, file: String, token: String, doi
     let applied = account_import::apply(&console.gateway, file.as_bytes(), id, &token, &actor, told).await;
     let error = applied.err().map(|error| {
         tracing::warn!(account = id.0, %error, "an import of accounts broke off");
-        capital_sentence(&error.to_string())
+        match error {
+            account_import::ImportError::Storage(_) => NOT_TAKEN.to_owned(),
+            error => sentence(&error),
+        }
     });
     doing.end(error).await;
 }

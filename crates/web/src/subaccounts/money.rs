@@ -10,12 +10,13 @@ use gateway::credits::{self, RuleError, TEXT_MAX};
 use gateway::statement;
 
 use super::below::{Below, Head};
-use super::create::{capital_sentence, read_rule};
+use super::create::read_rule;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Field, Summary, Typed};
 use crate::page::{self, Shell};
 use crate::parts::{Empty, Figure};
+use crate::sign_in::sentence;
 use crate::statement::{Shown, shown};
 use crate::worth::Worth;
 use crate::{Console, flash, once, transfers};
@@ -87,7 +88,7 @@ async fn drawn(
     let lines = statement::page(gateway, &below.account, &moves, None, LINES).await?;
     let since = gateway.clock.now().before(std::time::Duration::from_secs(30 * 86_400));
     let failed = statement::failed_transfers(gateway, &below.account, since, 5).await?;
-    let failed = failed.into_iter().map(|told| (format.time(told.created_at), capital_sentence(&told.text)));
+    let failed = failed.into_iter().map(|told| (format.time(told.created_at), sentence(&told.text)));
     let worth = Worth::of(console, &below.path).await?;
     let held = Credits(there.0.0.saturating_add(there.1.0));
     let mut figures = vec![
@@ -267,7 +268,7 @@ pub async fn set_rule(
                 return Ok(flash::done(&below.href("credits"), words));
             }
             Err(RuleError::Storage(error)) => return Err(error.into()),
-            Err(error) => typed.wrong("amount", capital_sentence(&error.to_string())),
+            Err(error) => typed.wrong("amount", sentence(&error)),
         }
     }
     let once = once::of(&typed, &place.actor(), gateway.clock.now());

@@ -14,12 +14,12 @@ use gateway::prices::{self as lists, AssignError, Choice, List, NewMarkup, Sourc
 use jiff::civil::Date;
 
 use super::below::{Below, Head};
-use super::create::capital_sentence;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field, Summary, Typed};
 use crate::page::{self, Shell};
 use crate::prices::{Table, file, wanted};
+use crate::sign_in::sentence;
 use crate::{Console, flash};
 
 /// The most characters of a list's name in a form.
@@ -192,9 +192,8 @@ fn read(typed: &mut Typed, place: &Place) -> Option<Choice> {
             .read("list", |id| id.parse().map(PriceListId).map_err(|_| "Choose one of your price lists."))
             .map(Choice::List),
         "markup" => {
-            let markup = typed.read("percent", |text| {
-                text.parse::<Markup>().map_err(|error| capital_sentence(&error.to_string()))
-            });
+            let markup =
+                typed.read("percent", |text| text.parse::<Markup>().map_err(|error| sentence(&error)));
             let name = typed.words("name", "what the list is called", NAME_MAX);
             let zone = &place.format().time_zone;
             let from = typed.read_if_given("from", |text| {
@@ -217,7 +216,7 @@ fn read(typed: &mut Typed, place: &Place) -> Option<Choice> {
 
 /// Puts a refusal to the field it is about.
 fn refused(typed: &mut Typed, choice: &Choice, error: AssignError) -> Result<(), Stop> {
-    let words = capital_sentence(&error.to_string());
+    let words = sentence(&error);
     match (error, choice) {
         (AssignError::Storage(error), _) => return Err(error.into()),
         (AssignError::NotFound(_) | AssignError::Closed(_), _) => typed.wrong_in_all(words),

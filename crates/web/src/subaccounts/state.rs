@@ -3,18 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::account::AccountState;
-use gateway::accounts::{self, StateError};
+use gateway::accounts::{self, REASON_MAX, StateError};
 
 use super::below::Below;
-use super::create::capital_sentence;
 use super::glance;
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::Typed;
+use crate::sign_in::sentence;
 use crate::{Console, flash};
-
-/// The most characters of a reason.
-pub const REASON_MAX: usize = 300;
 
 /// `POST /a/{id}/subaccounts/{child}/suspend`.
 pub async fn suspend(
@@ -31,7 +28,7 @@ pub async fn suspend(
                 return Ok(flash::done(&below.href(""), &words));
             }
             Err(StateError::Storage(error)) => return Err(error.into()),
-            Err(error) => typed.wrong_in_all(capital_sentence(&error.to_string())),
+            Err(error) => typed.wrong_in_all(sentence(&error)),
         }
     }
     glance::again(&console, &place, &below, &typed).await
@@ -51,7 +48,7 @@ pub async fn activate(State(console): State<Console>, place: Place, below: Below
         Err(StateError::Storage(error)) => Err(error.into()),
         Err(error) => {
             let mut typed = Typed::default();
-            typed.wrong_in_all(capital_sentence(&error.to_string()));
+            typed.wrong_in_all(sentence(&error));
             glance::again(&console, &place, &below, &typed).await
         }
     }

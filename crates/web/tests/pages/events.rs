@@ -52,6 +52,13 @@ async fn listening(browser: &Browser<'_>, address: SocketAddr, page: &str) -> St
     stream
 }
 
+/// Opens the stream of a page anew.
+async fn listening_again(browser: &Browser<'_>, address: SocketAddr, page: &str) -> Stream {
+    let stream = browser.listen(address, &format!("{page}/events"), "").await;
+    assert_eq!(stream.status(), 200, "{}", stream.head);
+    stream
+}
+
 /// Waits for a word, past others.
 async fn hears(stream: &mut Stream, word: &str) {
     while let Some(heard) = stream.next().await {
@@ -313,6 +320,8 @@ async fn a_page_that_is_left_open_keeps_nobody_signed_in() {
     house.gateway.clock.set(Moment(NOW.0 + i64::try_from(idle.as_micros()).unwrap() / 2));
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(owner.by_itself(&page).await.status, 200);
+    // Nor is it use when a browser opens the stream again, as after a proxy has closed it.
+    drop(listening_again(&owner, address, &page).await);
     house.gateway.clock.set(NOW.after(idle));
     ends(stream, "nobody was there").await;
     assert_eq!(owner.by_itself(&page).await.status, 303);

@@ -247,7 +247,9 @@ impl Browser<'_> {
     pub async fn listen(&self, address: SocketAddr, path: &str, headers: &str) -> Stream {
         let mut line = TcpStream::connect(address).await.unwrap();
         let cookie = &self.cookie;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n{headers}\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\nCookie: {cookie}\r\n{headers}\r\n"
+        );
         line.write_all(request.as_bytes()).await.unwrap();
         let mut line = BufReader::new(line);
         let mut head = String::new();
