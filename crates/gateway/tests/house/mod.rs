@@ -100,14 +100,18 @@ pub async fn wallet(base: &Base, account: &Account) -> i64 {
 
 /// Gives credit, free if it has an end.
 pub async fn grant(base: &Base, to: &Account, amount: i64, promo_until: Option<Moment>) {
-    let grant = Grant {
+    credits::grant(base, &granting(to, amount, promo_until), &Actor::command_line()).await.unwrap();
+}
+
+/// A grant to be made.
+pub fn granting(to: &Account, amount: i64, promo_until: Option<Moment>) -> Grant {
+    Grant {
         account: to.id,
         amount: Credits(amount),
         reason: "test".into(),
         idempotency_key: None,
         promo_until,
-    };
-    credits::grant(base, &grant, &Actor::command_line()).await.unwrap();
+    }
 }
 
 /// A transfer to be made.
