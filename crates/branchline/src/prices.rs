@@ -200,6 +200,8 @@ fn import_refused(error: ImportError) -> anyhow::Error {
         }
         ImportError::Name(_) | ImportError::NameOfAccount(_) => ("bad_name", "list"),
         ImportError::BelowCost(_) => ("below_cost", "FILE"),
+        // Only a file that was checked beforehand can have met these.
+        ImportError::NotFound | ImportError::Changed => ("not_imported", "list"),
     };
     Failure::field(code, field, advised(code, message)).into()
 }

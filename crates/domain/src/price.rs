@@ -28,8 +28,9 @@ pub struct PriceRow {
     pub id: PriceRowId,
     /// What for.
     pub destination: Destination,
-    /// What a unit (an SMS segment) costs.
-    pub price: Credits,
+    /// What a unit (an SMS segment) costs. Nothing ends the price of this very destination: from then
+    /// on the country's counts, or that of the rest of the world.
+    pub price: Option<Credits>,
     /// From when it counts, until the next version does.
     pub effective_from: Moment,
 }
@@ -46,21 +47,21 @@ pub struct Price {
 /// A price list: all versions of all its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PriceList {
-    versions: HashMap<Destination, Vec<(Moment, Price)>>,
+    versions: HashMap<Destination, Vec<(Moment, PriceRowId, Option<Credits>)>>,
 }
 
 impl PriceList {
     /// The list of these rows.
     pub fn of(rows: impl IntoIterator<Item = PriceRow>) -> PriceList {
-        let mut versions: HashMap<Destination, Vec<(Moment, Price)>> = HashMap::new();
+        let mut list = PriceList::default();
         for row in rows {
-            let price = Price { row: row.id, amount: row.price };
-            versions.entry(row.destination).or_default().push((row.effective_from, price));
+            let versions = list.versions.entry(row.destination).or_default();
+            versions.push((row.effective_from, row.id, row.price));
         }
-        for of_one in versions.values_mut() {
-            of_one.sort_by_key(|(from, price)| (*from, price.row));
+        for of_one in list.versions.values_mut() {
+            of_one.sort_by_key(|(from, row, _)| (*from, *row));
         }
-        PriceList { versions }
+        list
     }
 
     /// Whether the list has no row.
@@ -89,7 +90,20 @@ impl PriceList {
 
     fn at(&self, destination: &Destination, at: Moment) -> Option<Price> {
         let versions = self.versions.get(destination)?;
-        versions.iter().rev().find(|(from, _)| *from <= at).map(|(_, price)| *price)
+        let (_, row, amount) = versions.iter().rev().find(|(from, ..)| *from <= at)?;
+        amount.map(|amount| Price { row: *row, amount })
+    }
+
+    /// What the list itself says of just this destination at a time, whatever counts for wider ones.
+    pub fn own(&self, destination: &Destination, at: Moment) -> Option<Credits> {
+        self.at(destination, at).map(|price| price.amount)
+    }
+
+    /// The versions of a destination that begin after `now`: from when, and what it costs then; nothing
+    /// where its own price ends.
+    pub fn coming(&self, destination: &Destination, now: Moment) -> Vec<(Moment, Option<Credits>)> {
+        let versions = self.versions.get(destination).into_iter().flatten();
+        versions.filter(|(from, ..)| *from > now).map(|(from, _, amount)| (*from, *amount)).collect()
     }
 
     /// Every destination that has a row, in order.
@@ -99,12 +113,12 @@ impl PriceList {
 
     /// Whether a destination has a price of its own that counts from just this moment on.
     pub fn has_version(&self, destination: &Destination, from: Moment) -> bool {
-        self.versions.get(destination).is_some_and(|all| all.iter().any(|(at, _)| *at == from))
+        self.versions.get(destination).is_some_and(|all| all.iter().any(|(at, ..)| *at == from))
     }
 
     /// The moments after `now` at which some price changes.
     pub fn changes_after(&self, now: Moment) -> BTreeSet<Moment> {
-        self.versions.values().flatten().map(|(from, _)| *from).filter(|from| *from > now).collect()
+        self.versions.values().flatten().map(|(from, ..)| *from).filter(|from| *from > now).collect()
     }
 }
 
@@ -175,7 +189,7 @@ mod tests {
         PriceRow {
             id: PriceRowId(id),
             destination: Destination { product: Product::Sms, country, network: network.into() },
-            price: Credits(price),
+            price: (price >= 0).then_some(Credits(price)),
             effective_from: Moment(from),
         }
     }
@@ -198,6 +212,25 @@ mod tests {
         assert_eq!(price(Country::parse("FR"), "", 5), Some((4, 200)));
         assert_eq!(price(None, "", 5), Some((4, 200)));
         assert_eq!(list.price(Product::Voice, de, "", Moment(5)), None);
+    }
+
+    #[test]
+    fn where_the_price_of_a_network_ends_that_of_its_country_counts() {
+        // Below nothing ends the price.
+        let list = PriceList::of([
+            row(1, Some("DE"), "", 75, 0),
+            row(2, Some("DE"), "26201", 70, 0),
+            row(3, Some("DE"), "26201", -1, 100),
+            row(4, Some("DE"), "26201", 72, 200),
+        ]);
+        let de = Country::parse("DE");
+        let price = |at| list.price(Product::Sms, de, "26201", Moment(at)).map(|p| p.amount.0);
+        assert_eq!([99, 100, 199, 200].map(price), [Some(70), Some(75), Some(75), Some(72)]);
+        let network = Destination { product: Product::Sms, country: de, network: "26201".into() };
+        assert_eq!(list.own(&network, Moment(99)), Some(Credits(70)));
+        assert_eq!(list.own(&network, Moment(100)), None);
+        let coming = list.coming(&network, Moment(50));
+        assert_eq!(coming, [(Moment(100), None), (Moment(200), Some(Credits(72)))]);
     }
 
     #[test]

@@ -69,8 +69,8 @@ async fn a_markup_makes_a_list_that_others_below_may_share_and_nobody_else_has()
         // One list for several.
         let other = account(&base, "other", Some(&main), 0).await;
         choose(&base, &main, other.id, Choice::List(list.id)).await.unwrap();
-        let lists = prices::of_account(&base, main.id).await.unwrap();
-        assert_eq!(lists, [(list.clone(), 2)]);
+        let lists = prices::of_owner(&base, Some(main.id)).await.unwrap();
+        assert_eq!(lists.iter().map(|l| (&l.list, l.accounts)).collect::<Vec<_>>(), [(&list, 2)]);
         // A list is for those below its owner.
         for (asker, of) in
             [(&foreign, main.id), (&branch, main.id), (&foreign, branch.id), (&branch, branch.id)]
@@ -139,7 +139,7 @@ async fn nobody_below_is_made_to_sell_below_cost_unless_that_is_said() {
         let Tree { main, branch, team, .. } = tree(&base).await;
         let refused = choose(&base, &main, branch.id, markup("cheap", "-10", None)).await.unwrap_err();
         assert!(matches!(refused, AssignError::BelowCost(_)), "{refused:?}");
-        assert!(prices::of_account(&base, main.id).await.unwrap().is_empty(), "nothing has changed");
+        assert!(prices::of_owner(&base, Some(main.id)).await.unwrap().is_empty(), "nothing has changed");
         choose(&base, &branch, team.id, markup("team", "10", None)).await.unwrap();
         // The branch would pay more than its team does.
         let refused = choose(&base, &main, branch.id, markup("dear", "50", None)).await.unwrap_err();

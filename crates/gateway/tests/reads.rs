@@ -314,7 +314,7 @@ async fn a_message_is_told_with_its_way_and_its_price_to_those_it_concerns() {
             assert_eq!(own.price.unit.0 * own.price.segments, own.price.total.0);
             assert_eq!(own.price.levels, [], "nobody sees what is paid above");
             let row = own.price.row.as_ref().unwrap();
-            assert_eq!(row.price, own.price.unit);
+            assert_eq!(row.price, Some(own.price.unit));
             let charged = own.charge.iter().find(|booked| !booked.refund).unwrap();
             assert_eq!(charged.amount, -own.price.total);
             let refunded = own.story.refund.map(|(_, amount)| amount);

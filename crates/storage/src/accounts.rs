@@ -159,6 +159,16 @@ pub async fn with_price_list(conn: &mut Conn, list: PriceListId) -> Result<Vec<A
     conn.query(&sql, &params).await?.into_iter().map(account).collect()
 }
 
+/// The first main accounts that have no price list of their own and are not closed, by their numbers.
+pub async fn main_without_prices(conn: &mut Conn, limit: i64) -> Result<Vec<Account>> {
+    let sql = format!(
+        "select {COLUMNS} from accounts a
+        where a.parent_id is null and a.price_list_id is null and a.state <> $1 order by a.id limit $2"
+    );
+    let params = [AccountState::Closed.code().into(), limit.into()];
+    conn.query(&sql, &params).await?.into_iter().map(account).collect()
+}
+
 /// Those accounts that have a price list of their own and are not closed, with whether they may
 /// sell below cost.
 pub async fn with_own_prices(conn: &mut Conn) -> Result<Vec<(Account, bool)>> {

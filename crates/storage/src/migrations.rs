@@ -42,6 +42,11 @@ pub const ALL: &[Migration] = &[
         name: "create limits",
         sql: include_str!("../migrations/0010_create_limits.sql"),
     },
+    Migration {
+        version: 13,
+        name: "keep price history",
+        sql: include_str!("../migrations/0013_keep_price_history.sql"),
+    },
 ];
 
 /// Sums up the statistics; see [`crate::rollups::rebuild`].

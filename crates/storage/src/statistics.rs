@@ -8,7 +8,7 @@ use domain::id::AccountId;
 use domain::moment::Moment;
 use domain::product::Product;
 
-use crate::db::{Bulk, Kind, Result, Row, Tx, Value};
+use crate::db::{Bulk, Conn, Error, Kind, Result, Row, Tx, Value};
 use crate::rollups::{self, Paths};
 
 /// What is counted separately.
@@ -47,6 +47,27 @@ pub struct Counts {
     pub refunds: Credits,
     /// When the last of them was accepted.
     pub last_at: Moment,
+}
+
+/// Segments that one account sent between two dates, both included: by product, country and network, each
+/// of the latter empty where it is not known.
+pub async fn networks(
+    conn: &mut Conn,
+    account: AccountId,
+    first_day: i64,
+    last_day: i64,
+) -> Result<Vec<(Product, String, String, i64)>> {
+    let sql = "select product, country, network, cast(sum(segments) as bigint) from statistics
+        where account_id = $1 and day between $2 and $3
+        group by product, country, network order by product, country, network";
+    let read = |mut row: Row| {
+        let code = row.int(0)?;
+        let product =
+            Product::from_code(code).ok_or_else(|| Error::unreadable("statistics.product", code))?;
+        Ok((product, row.take_text(1), row.take_text(2), row.int(3)?))
+    };
+    let params = [account.0.into(), first_day.into(), last_day.into()];
+    conn.query(sql, &params).await?.into_iter().map(read).collect()
 }
 
 impl Counts {

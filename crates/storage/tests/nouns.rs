@@ -7,6 +7,7 @@ mod world;
 use std::collections::HashSet;
 
 use domain::account::{AccountState, AutoTransfer, Email};
+use domain::actor::{Actor, ActorKind};
 use domain::credits::Credits;
 use domain::id::{AccountId, KeyId, MessageId};
 use domain::key::{Key, Scope, Scopes};
@@ -304,32 +305,44 @@ async fn a_price_that_counts_is_never_changed() {
                 country: country.and_then(Country::parse),
                 network: String::new(),
             },
-            price: Credits(price),
+            price: Some(Credits(price)),
             effective_from: from.map(Moment),
             comment: "why".into(),
         };
         let later = NOW.0 + 3_600_000_000;
         let first = [row(Some("DE"), 75, Some(0)), row(None, 200, None), row(Some("DE"), 80, Some(later))];
-        let stored = prices::store(&mut tx, list.id, &first, NOW).await.unwrap();
+        let stored = prices::store(&mut tx, list.id, &first, &Actor::command_line(), NOW).await.unwrap();
         assert_eq!(stored, Stored { added: 3, ..Stored::default() });
-        let again = prices::store(&mut tx, list.id, &first, Moment(NOW.0 + 5)).await.unwrap();
+        let again =
+            prices::store(&mut tx, list.id, &first, &Actor::command_line(), Moment(NOW.0 + 5)).await.unwrap();
         assert_eq!(again, Stored { unchanged: 3, ..Stored::default() });
         // What counts stays, also what is about to; what is an hour away may be replaced.
         let changed = [row(Some("DE"), 76, Some(0)), row(Some("DE"), 81, Some(later))];
-        let refused = prices::store(&mut tx, list.id, &changed, NOW).await.unwrap();
-        assert_eq!(refused.fixed, [(0, Credits(75))]);
+        let refused = prices::store(&mut tx, list.id, &changed, &Actor::command_line(), NOW).await.unwrap();
+        assert_eq!(refused.fixed, [(0, Some(Credits(75)))]);
         let close = Moment(later - 30_000_000);
         assert_eq!(
-            prices::store(&mut tx, list.id, &changed[1..], close).await.unwrap().fixed,
-            [(0, Credits(80))]
+            prices::store(&mut tx, list.id, &changed[1..], &Actor::command_line(), close)
+                .await
+                .unwrap()
+                .fixed,
+            [(0, Some(Credits(80)))]
         );
-        let replaced = prices::store(&mut tx, list.id, &changed[1..], NOW).await.unwrap();
+        let replaced =
+            prices::store(&mut tx, list.id, &changed[1..], &Actor::command_line(), NOW).await.unwrap();
         assert_eq!(replaced, Stored { replaced: 1, ..Stored::default() });
         let rows = prices::rows(&mut tx, list.id).await.unwrap();
-        let seen: Vec<_> = rows.iter().map(|(r, _)| (r.price.0, r.effective_from.0)).collect();
+        let seen: Vec<_> = rows.iter().map(|(r, _)| (r.price.unwrap().0, r.effective_from.0)).collect();
         assert_eq!(seen, [(200, NOW.0), (75, 0), (81, later)]);
         let all = prices::all(&mut tx).await.unwrap();
         assert_eq!((all.len(), all[0].1.len()), (1, 3));
+        // Its history says what became what, and by whom.
+        let kept = prices::history::page(&mut tx, list.id, None, 10).await.unwrap();
+        let told = |c: &prices::history::Change| (c.before.map(|p| p.0), c.after.map(|p| p.0));
+        let told: Vec<_> = kept.iter().map(told).collect();
+        assert_eq!(told, [(Some(80), Some(81)), (None, Some(80)), (None, Some(200)), (None, Some(75))]);
+        assert_eq!(prices::history::latest(&mut tx, list.id).await.unwrap(), kept[0].id);
+        assert_eq!(kept[0].actor, Some((ActorKind::CommandLine, Actor::command_line().name)));
     }
 }
 

@@ -74,6 +74,7 @@ mod overview;
 pub mod page;
 mod paging;
 pub mod parts;
+mod price_lists;
 mod prices;
 mod requests;
 mod reset;
@@ -90,6 +91,7 @@ mod subaccounts;
 mod theme;
 mod traffic;
 mod transfers;
+mod upload;
 mod worth;
 pub mod xlsx;
 
@@ -286,6 +288,18 @@ pages! {
     Post "/a/{id}/credits/transfer"         Account(MoveCredits)     => credits::transfer;
     Get  "/a/{id}/prices"                   Account(SeePrices)       => prices::show;
     Get  "/a/{id}/prices/prices.csv"        Account(SeePrices)       => prices::export;
+    Get  "/a/{id}/prices/lists"             Account(ManagePrices)    => price_lists::show;
+    Post "/a/{id}/prices/lists"             Account(ManagePrices)    => price_lists::create;
+    Get  "/a/{id}/prices/lists/{list}"      Account(ManagePrices)    => price_lists::one::show;
+    Post "/a/{id}/prices/lists/{list}"      Account(ManagePrices)    => price_lists::one::change;
+    Post "/a/{id}/prices/lists/{list}/rename" Account(ManagePrices)    => price_lists::one::rename;
+    Post "/a/{id}/prices/lists/{list}/remove" Account(ManagePrices)    => price_lists::one::remove;
+    Get  "/a/{id}/prices/lists/{list}/prices.csv" Account(ManagePrices)    => price_lists::one::export;
+    Get  "/a/{id}/prices/lists/{list}/history" Account(ManagePrices)    => price_lists::history::show;
+    Get  "/a/{id}/prices/lists/{list}/history.csv" Account(ManagePrices)    => price_lists::history::export;
+    Get  "/a/{id}/prices/lists/{list}/import" Account(ManagePrices)    => price_lists::import::show;
+    Post "/a/{id}/prices/lists/{list}/import" Account(ManagePrices)    => price_lists::import::check;
+    Post "/a/{id}/prices/lists/{list}/import/apply" Account(ManagePrices)    => price_lists::import::apply;
     Get  "/a/{id}/limits"                   Account(SeeCredits)      => limits::show;
     Post "/a/{id}/limits"                   Account(ManageSettings)  => limits::add;
     Post "/a/{id}/limits/{limit}/remove"    Account(ManageSettings)  => limits::take_away;
@@ -340,6 +354,18 @@ pages! {
     Post "/operator/trees/{account}/suspend" Door::Operator          => operator::account::suspend;
     Post "/operator/trees/{account}/activate" Door::Operator         => operator::account::activate;
     Get  "/operator/prices"                 Door::Operator           => operator::prices::show;
+    Get  "/operator/prices/lists"           Door::Operator           => price_lists::show;
+    Post "/operator/prices/lists"           Door::Operator           => price_lists::create;
+    Get  "/operator/prices/lists/{list}"    Door::Operator           => price_lists::one::show;
+    Post "/operator/prices/lists/{list}"    Door::Operator           => price_lists::one::change;
+    Post "/operator/prices/lists/{list}/rename" Door::Operator           => price_lists::one::rename;
+    Post "/operator/prices/lists/{list}/remove" Door::Operator           => price_lists::one::remove;
+    Get  "/operator/prices/lists/{list}/prices.csv" Door::Operator           => price_lists::one::export;
+    Get  "/operator/prices/lists/{list}/history" Door::Operator           => price_lists::history::show;
+    Get  "/operator/prices/lists/{list}/history.csv" Door::Operator           => price_lists::history::export;
+    Get  "/operator/prices/lists/{list}/import" Door::Operator           => price_lists::import::show;
+    Post "/operator/prices/lists/{list}/import" Door::Operator           => price_lists::import::check;
+    Post "/operator/prices/lists/{list}/import/apply" Door::Operator           => price_lists::import::apply;
     Get  "/operator/mails"                  Door::Operator           => operator::mails::show;
     Get  "/operator/mails/{mail}"           Door::Operator           => operator::mails::one;
     Post "/operator/mails/{mail}/send"      Door::Operator           => operator::mails::send;
@@ -389,6 +415,11 @@ mod tests {
             ("its limits", drawn(subaccounts::limits::sample())),
             ("its prices", drawn(subaccounts::prices::sample())),
             ("own prices", drawn(prices::sample())),
+            ("price lists", drawn(price_lists::sample())),
+            ("a price list", drawn(price_lists::one::sample())),
+            ("its history", drawn(price_lists::history::sample())),
+            ("prices from a file", drawn(price_lists::import::sample())),
+            ("what they would change", drawn(price_lists::import::sample_of_check())),
             ("its members", drawn(subaccounts::people::sample())),
             ("its access", drawn(subaccounts::access::sample())),
             ("closing it", drawn(subaccounts::close::sample())),

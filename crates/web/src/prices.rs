@@ -6,6 +6,7 @@ use askama::filters::HtmlSafe;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use domain::permission::Action;
 use gateway::clock::day_of;
 use gateway::prices::{self, Line, Paid, Wanted};
 
@@ -165,6 +166,7 @@ pub fn file(paid: &Paid, account: domain::id::AccountId, has_cost: bool, format:
 struct Page {
     shell: Shell,
     name: String,
+    lists: Option<String>,
     table: Table,
 }
 
@@ -174,6 +176,7 @@ pub async fn show(State(console): State<Console>, place: Place, asked: Asked) ->
     page::draw(&Page {
         shell: place.shell("Prices"),
         name: place.account.name().to_owned(),
+        lists: place.may(Action::ManagePrices).then(|| place.href("prices/lists")),
         table: Table::of(&paid, &asked, place.href("prices"), "You pay", None, place.format()),
     })
 }
@@ -186,5 +189,10 @@ pub async fn export(State(console): State<Console>, place: Place, asked: Asked) 
 
 #[cfg(test)]
 pub(crate) fn sample() -> impl Template {
-    Page { shell: Shell::sample("Prices"), name: "<Nordlicht>".into(), table: Table::sample() }
+    Page {
+        shell: Shell::sample("Prices"),
+        name: "<Nordlicht>".into(),
+        lists: Some("/a/1/prices/lists".into()),
+        table: Table::sample(),
+    }
 }

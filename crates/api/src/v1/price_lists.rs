@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use domain::account::Account;
 use domain::id::PriceListId;
 use domain::markup::Markup;
-use gateway::prices::{self, AssignError, Choice, List, NewMarkup, Source};
+use gateway::prices::{self, AssignError, Choice, List, NewMarkup, Overview, Source};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,8 +30,7 @@ pub struct PriceList {
 
 /// List price lists
 ///
-/// The price lists of the account that is acted in, by their names. They are made by a markup on what it
-/// pays itself, for accounts below it.
+/// The price lists of the account that is acted in, by their names. They are for the accounts below it.
 #[utoipa::path(
     get,
     path = "/v1/price-lists",
@@ -40,8 +39,9 @@ pub struct PriceList {
     responses((status = 200, description = "All of them.", body = Page<PriceList>))
 )]
 pub async fn list(asked: Asked) -> Result<Json<Page<PriceList>>, Problem> {
-    let lists = prices::of_account(asked.gateway(), asked.account.id).await?;
-    let item = |(List { id, name, .. }, accounts)| PriceList { id: id.0, name, accounts };
+    let lists = prices::of_owner(asked.gateway(), Some(asked.account.id)).await?;
+    let item =
+        |Overview { list: List { id, name, .. }, accounts, .. }| PriceList { id: id.0, name, accounts };
     Ok(Json(Page { items: lists.into_iter().map(item).collect(), next_cursor: None }))
 }
 

@@ -281,17 +281,17 @@ async fn prices(tx: &mut Tx) -> Result<Prices> {
                 let price = Credits(price as i64 + margin);
                 new.push(NewRow {
                     destination,
-                    price,
+                    price: Some(price),
                     effective_from: Some(Moment(0)),
                     comment: String::new(),
                 });
             }
         }
-        prices::store(tx, list.id, &new, Moment(0)).await?;
+        prices::store(tx, list.id, &new, &domain::actor::Actor::command_line(), Moment(0)).await?;
         for (row, _) in prices::rows(tx, list.id).await? {
             let country = COUNTRIES.iter().map(|(country, ..)| *country);
             for country in country.filter(|c| row.destination.country.is_some_and(|of| of.as_str() == *c)) {
-                rows.entry(country).or_default()[place] = (row.id.0, row.price.0);
+                rows.entry(country).or_default()[place] = (row.id.0, row.price.map_or(0, |price| price.0));
             }
         }
     }

@@ -13,13 +13,10 @@ use domain::price::{Destination, PriceList};
 use storage::prices::{List, NewRow};
 use storage::{Conn, Error, Tx, accounts, prices};
 
-use super::{AssignError, TEXT_MAX, put, tell_payers};
+use super::{AssignError, LISTS_MAX, TEXT_MAX, put, tell_payers};
 use crate::again::again;
 use crate::audit::{self, Changes};
 use crate::base::Base;
-
-/// The most lists of one account.
-pub const LISTS_MAX: usize = 200;
 
 /// By which prices an account is to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,14 +39,6 @@ pub struct NewMarkup {
     pub markup: Markup,
     /// From when on, if not from now; until then the account pays what it does now.
     pub from: Option<Moment>,
-}
-
-/// The price lists of an account by their names, each with how many accounts use it.
-///
-/// # Errors
-/// Those of the books.
-pub async fn of_account(base: &Base, owner: AccountId) -> Result<Vec<(List, i64)>, Error> {
-    prices::owned(&mut *base.db.read().await?, owner).await
 }
 
 /// Sets by which prices an account below `above` pays, at any distance.
@@ -115,13 +104,15 @@ async fn mark_up(
     let list = match prices::of_owner(tx, above.id, name).await? {
         Some(list) if account.price_list == Some(list.id) => list,
         Some(_) => return Err(AssignError::NameTaken(name.to_owned())),
-        None if prices::owned(tx, above.id).await?.len() >= LISTS_MAX => return Err(AssignError::TooMany),
+        None if prices::owned(tx, Some(above.id)).await?.len() >= LISTS_MAX => {
+            return Err(AssignError::TooMany);
+        }
         None => prices::make(tx, Some(above.id), name, now).await?,
     };
     let held = PriceList::of(prices::rows(tx, list.id).await?.into_iter().map(|(row, _)| row));
     let from = new.from.filter(|from| *from > now);
     let rows = marked_up(&Lists { cost: &cost, paid: &paid, held: &held }, new.markup, from, now);
-    let stored = prices::store(tx, list.id, &rows, now).await?;
+    let stored = prices::store(tx, list.id, &rows, actor, now).await?;
     if !stored.fixed.is_empty() {
         return Err(AssignError::Fixed);
     }
@@ -196,7 +187,7 @@ fn marked_up(lists: &Lists<'_>, markup: Markup, from: Option<Moment>, now: Momen
             last = Some(price);
             rows.push(NewRow {
                 destination: to.clone(),
-                price,
+                price: Some(price),
                 effective_from: Some(*at).filter(|at| *at > now),
                 comment: String::new(),
             });
@@ -218,7 +209,7 @@ mod tests {
         PriceList::of(rows.iter().enumerate().map(|(id, (country, price, from))| PriceRow {
             id: PriceRowId(id as i64),
             destination: to(country),
-            price: Credits(*price),
+            price: Some(Credits(*price)),
             effective_from: Moment(*from),
         }))
     }
@@ -230,7 +221,9 @@ mod tests {
     fn told(rows: &[NewRow]) -> Vec<(&str, i64, Option<i64>)> {
         let letters =
             |row: &NewRow| row.destination.country.map_or("*", |c| if c == de() { "DE" } else { "FR" });
-        rows.iter().map(|row| (letters(row), row.price.0, row.effective_from.map(|at| at.0))).collect()
+        rows.iter()
+            .map(|row| (letters(row), row.price.unwrap().0, row.effective_from.map(|at| at.0)))
+            .collect()
     }
 
     fn de() -> Country {

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use domain::account::{Account, AccountSettings, AccountState, Email};
+use domain::actor::Actor;
 use domain::credits::Credits;
 use domain::id::{AccountId, MessageId};
 use domain::ledger::{Cause, CauseKind, Cost, Group, LedgerAccount, Posting, TransferCode};
@@ -96,14 +97,14 @@ pub async fn build(db: &Db) -> World {
             country: Country::parse("DE"),
             network: String::new(),
         },
-        price: Credits(price),
+        price: Some(Credits(price)),
         effective_from: Some(Moment(0)),
         comment: String::new(),
     };
     let standard = prices::by_name_or_new(&mut tx, prices::STANDARD, NOW).await.unwrap();
-    prices::store(&mut tx, standard.id, &[row(COST)], NOW).await.unwrap();
+    prices::store(&mut tx, standard.id, &[row(COST)], &Actor::command_line(), NOW).await.unwrap();
     let retail = prices::by_name_or_new(&mut tx, "retail", NOW).await.unwrap();
-    prices::store(&mut tx, retail.id, &[row(PRICE)], NOW).await.unwrap();
+    prices::store(&mut tx, retail.id, &[row(PRICE)], &Actor::command_line(), NOW).await.unwrap();
     accounts::set_price_list(&mut tx, child.id, Some(retail.id), false).await.unwrap();
     let price_row = prices::rows(&mut tx, retail.id).await.unwrap()[0].0.id.0;
     for (id, amount) in [(root.id, 10_000_000), (other.id, 5_000_000)] {

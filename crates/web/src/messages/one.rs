@@ -329,7 +329,7 @@ async fn price(console: &Console, place: &Place, price: &Price) -> Result<Vec<(&
         let since = format.date(row.effective_from);
         facts.push((
             "Its row",
-            format!("{country}{network}: {} a segment since {}", format.exact(row.price), since.words()),
+            format!("{country}{network}: {} a segment since {}", format.exact(price.unit), since.words()),
         ));
     }
     Ok(facts)

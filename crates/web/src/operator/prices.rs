@@ -68,7 +68,7 @@ pub async fn show(
         empty: Empty::new(
             "price",
             "Nothing has a price yet",
-            "Import a list with `branchline prices import prices.csv`; without a price nothing is sent.",
+            "Fill the list “standard” among the price lists, or import one with `branchline prices import prices.csv`; without a price nothing is sent.",
         ),
         shell,
     })

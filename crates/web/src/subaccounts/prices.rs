@@ -7,17 +7,15 @@ use axum::response::Response;
 use domain::account::AccountState;
 use domain::id::PriceListId;
 use domain::markup::Markup;
-use domain::moment::Moment;
 use domain::permission::Action;
-use gateway::clock::{number_of, start_of_day};
-use gateway::prices::{self as lists, AssignError, Choice, List, NewMarkup, Source};
-use jiff::civil::Date;
+use gateway::prices::{self as lists, AssignError, Choice, NewMarkup, Overview, Source};
 
 use super::below::{Below, Head};
 use crate::door::Place;
 use crate::error::Stop;
 use crate::form::{Asked, Field, Summary, Typed};
 use crate::page::{self, Shell};
+use crate::price_lists::one::later_day;
 use crate::prices::{Table, file, wanted};
 use crate::sign_in::sentence;
 use crate::{Console, flash};
@@ -67,7 +65,7 @@ async fn drawn(
     let gateway = &console.gateway;
     let paid = lists::paid(gateway, &place.account, &below.account, &wanted(asked)).await?;
     let above = place.may(Action::SeePrices).then(|| place.account.name().to_owned());
-    let own_lists = lists::of_account(gateway, place.account.id).await?;
+    let own_lists = lists::of_owner(gateway, Some(place.account.id)).await?;
     let may = place.may(Action::ManagePrices) && below.may(Action::ManagePrices);
     let may = may && below.account.state != AccountState::Closed;
     Ok(Prices {
@@ -118,7 +116,7 @@ fn as_it_is(place: &Place, below: &Below, source: &Source) -> Typed {
 }
 
 impl Form {
-    fn of(place: &Place, below: &Below, typed: &Typed, own: &[(List, i64)], is_open: bool) -> Form {
+    fn of(place: &Place, below: &Below, typed: &Typed, own: &[Overview], is_open: bool) -> Form {
         let above = below.path.iter().rev().nth(1).map_or("", |account| account.name());
         let mut ways =
             vec![("inherit", "No list of its own", format!("It pays what {above} pays, now and later."))];
@@ -137,7 +135,7 @@ impl Form {
         };
         let options = own
             .iter()
-            .map(|(list, count)| (list.id.0.to_string(), format!("{}, {}", list.name, used(count))));
+            .map(|one| (one.list.id.0.to_string(), format!("{}, {}", one.list.name, used(&one.accounts))));
         let loss = typed.error("below_cost").is_some() || typed.ticked("below_cost");
         Form {
             summary: typed.summary(),
@@ -195,16 +193,7 @@ fn read(typed: &mut Typed, place: &Place) -> Option<Choice> {
             let markup =
                 typed.read("percent", |text| text.parse::<Markup>().map_err(|error| sentence(&error)));
             let name = typed.words("name", "what the list is called", NAME_MAX);
-            let zone = &place.format().time_zone;
-            let from = typed.read_if_given("from", |text| {
-                let date: Option<Date> = text.parse().ok();
-                let begin: Option<Moment> = date.and_then(|date| start_of_day(number_of(date), zone));
-                match begin {
-                    Some(at) if at > place.format().now => Ok(at),
-                    Some(_) => Err("This day has begun already. Choose a later one, or none for now."),
-                    None => Err("This is not a date. Write it as 2026-12-31, or leave it empty."),
-                }
-            });
+            let from = typed.read_if_given("from", |text| later_day(text, place.format()));
             Some(Choice::Markup(NewMarkup { name: name?, markup: markup?, from: from? }))
         }
         _ => {

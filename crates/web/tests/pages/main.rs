@@ -8,6 +8,7 @@ mod house;
 mod messages;
 mod overview;
 mod permissions;
+mod price_lists;
 mod send;
 mod several;
 mod statistics;
