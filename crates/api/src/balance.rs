@@ -29,7 +29,9 @@ pub async fn read(State(api): State<Api>, call: Call) -> Response {
 async fn balance(asked: &Asked<'_>) -> Result<Reply, ApiError> {
     let gateway = &asked.api.gateway;
     let (wallet, promo) = ledger::balance(&mut *gateway.db.read().await?, asked.caller.account.id).await?;
-    let balance = wallet.checked_add(promo).unwrap_or(wallet);
+    let room = gateway::funding::room(gateway, &asked.caller.account).await?;
+    let own = wallet.checked_add(promo).unwrap_or(wallet);
+    let balance = room.and_then(|room| own.checked_add(room)).unwrap_or(own);
     Ok(match asked.json {
         true => Reply::json(&Balance { amount: Amount(cut(balance)), currency: &gateway.rules.currency }),
         false => Reply::text(balance_text(balance)),

@@ -76,6 +76,22 @@ impl AutoTransfer {
     }
 }
 
+/// The wallet of the account above, for what an account's own does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedWallet {
+    /// From when on.
+    pub from: Moment,
+    /// Until when; absent is without an end.
+    pub until: Option<Moment>,
+}
+
+impl SharedWallet {
+    /// Whether the wallet is shared at a moment.
+    pub fn at(self, now: Moment) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// A customer. One with a parent is a subaccount, one without a main account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -101,6 +117,8 @@ pub struct Account {
     pub price_list: Option<PriceListId>,
     /// Credit that comes by itself from above.
     pub auto_transfer: Option<AutoTransfer>,
+    /// From when until when it uses the wallet of the account above.
+    pub shared_wallet: Option<SharedWallet>,
     /// What it chose.
     pub settings: AccountSettings,
     /// When it was created.

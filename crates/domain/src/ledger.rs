@@ -102,6 +102,8 @@ pub enum TransferCode {
     AutoTransfer = 32,
     /// What is left when an account closes.
     Closing = 33,
+    /// What the wallet above gives for messages, as it is shared.
+    SharedUse = 34,
     /// Accepted messages.
     Charge = 40,
     /// What an account above earns on them.
@@ -116,13 +118,14 @@ pub enum TransferCode {
 
 impl TransferCode {
     /// All codes.
-    pub const ALL: [TransferCode; 11] = [
+    pub const ALL: [TransferCode; 12] = [
         TransferCode::Grant,
         TransferCode::Promo,
         TransferCode::PromoExpiry,
         TransferCode::Transfer,
         TransferCode::AutoTransfer,
         TransferCode::Closing,
+        TransferCode::SharedUse,
         TransferCode::Charge,
         TransferCode::Margin,
         TransferCode::Refund,
@@ -144,6 +147,7 @@ impl TransferCode {
             TransferCode::Transfer => "transfer",
             TransferCode::AutoTransfer => "auto_transfer",
             TransferCode::Closing => "closing",
+            TransferCode::SharedUse => "shared_use",
             TransferCode::Charge => "charge",
             TransferCode::Margin => "margin",
             TransferCode::Refund => "refund",
@@ -187,17 +191,20 @@ pub enum CauseKind {
     Closing = 5,
     /// Free credit ran out; named by its lot.
     PromoExpiry = 6,
+    /// A batch of messages took what its wallet lacked from above; named as the batch.
+    SharedUse = 7,
 }
 
 impl CauseKind {
     /// All.
-    pub const ALL: [CauseKind; 6] = [
+    pub const ALL: [CauseKind; 7] = [
         CauseKind::Batch,
         CauseKind::Refund,
         CauseKind::Request,
         CauseKind::AutoTransfer,
         CauseKind::Closing,
         CauseKind::PromoExpiry,
+        CauseKind::SharedUse,
     ];
 
     /// The kind of a number in the books.

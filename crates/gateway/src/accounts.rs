@@ -253,6 +253,7 @@ async fn create_with_in(
         state_reason: None,
         credit_line: Credits::ZERO,
         price_list: None,
+        shared_wallet: None,
         auto_transfer: beginning.auto_transfer.filter(|rule| rule.amount.is_positive()),
         settings: AccountSettings {
             reload_lock: true,

@@ -212,9 +212,12 @@ impl Gateway {
         }
         let mut conn = self.db.read().await.map_err(Arc::new)?;
         let (wallet, promo) = storage::ledger::balance(&mut conn, account.id).await.map_err(Arc::new)?;
+        drop(conn);
+        let room = crate::funding::room(&self.base, account).await.map_err(Arc::new)?;
+        let own = wallet.checked_add(promo).unwrap_or(wallet);
         Ok(Sent {
             total: Credits::ZERO,
-            balance: wallet.checked_add(promo).unwrap_or(wallet),
+            balance: room.and_then(|room| own.checked_add(room)).unwrap_or(own),
             content: drafts.content.clone(),
             sender: drafts.sender.to_string(),
             messages,

@@ -59,7 +59,7 @@ pub struct Look<'a> {
 }
 
 /// The accounts whose wallets a decision may touch: the senders, those above that earn or bear a
-/// difference, and those from which credit may come by itself.
+/// difference, those from which credit may come by itself, and those that share theirs.
 pub fn wallets(requests: &[Request]) -> BTreeSet<AccountId> {
     let mut wallets = BTreeSet::new();
     for request in requests {
@@ -69,7 +69,7 @@ pub fn wallets(requests: &[Request]) -> BTreeSet<AccountId> {
             wallets.extend(drafts.account.path.iter());
         }
         for pair in drafts.path.windows(2) {
-            if pair[1].auto_transfer.is_some() {
+            if pair[1].auto_transfer.is_some() || pair[1].shared_wallet.is_some() {
                 wallets.insert(pair[0].id);
                 wallets.insert(pair[1].id);
             }
@@ -282,6 +282,7 @@ pub struct Decided {
     arm_below: BTreeSet<AccountId>,
     lots: HashMap<i64, Credits>,
     not_moved: Vec<NotMoved>,
+    not_shared: Vec<NotShared>,
     /// What has been used of limits.
     used: BTreeMap<Use, Used>,
     /// Limits that have reached a share that their accounts are told of.
@@ -294,6 +295,12 @@ struct NotMoved {
     above: AccountId,
     amount: Credits,
     why: mail::Why,
+}
+
+/// What a shared wallet did not hold, so that messages were refused.
+struct NotShared {
+    account: AccountId,
+    above: AccountId,
 }
 
 /// An accepted request: the messages' own rows are made of it when it is written.
@@ -370,7 +377,11 @@ fn decide_one<'a>(
     let cost = Cost { product: Product::Sms, by_level };
     let total = cost.total();
     let batch = MessageId(*next_id);
-    let promo = charge(decided, look, drafts, &cost, batch, book, today)?;
+    let promo = charge(decided, look, drafts, &cost, batch, book, now, today)?;
+    let room = match payer(look, drafts, book, now) {
+        Some(_) => limits::room(drafts, &used),
+        None => Credits::ZERO,
+    };
     look.note_used(drafts, used, decided);
     let mut promo_left = promo;
     let mut messages = Vec::with_capacity(accepted.len());
@@ -396,6 +407,7 @@ fn decide_one<'a>(
     let balance = book
         .balance(LedgerAccount::Wallet(account))
         .and_then(|w| w.checked_add(book.balance(LedgerAccount::Promo(account)).unwrap_or(Credits::ZERO)))
+        .and_then(|own| own.checked_add(room))
         .unwrap_or(Credits::ZERO);
     let answer = Sent {
         total,
@@ -412,6 +424,7 @@ fn decide_one<'a>(
 
 /// Books the charge of a request, free credit first, and the automatic transfers it gives cause
 /// for. Gives how much of it was free.
+#[expect(clippy::too_many_arguments, reason = "one step of decide_one(), apart for reading")]
 fn charge(
     decided: &mut Decided,
     look: &mut Look,
@@ -419,6 +432,7 @@ fn charge(
     cost: &Cost,
     batch: MessageId,
     book: &mut Book,
+    now: Moment,
     today: i64,
 ) -> std::result::Result<Credits, SendRefused> {
     let account = drafts.account.id;
@@ -429,32 +443,50 @@ fn charge(
     let usable: i64 = look.lots.get(&account).map_or(0, |lots| lots.iter().map(|l| l.remaining.0).sum());
     let promo = Credits(usable.min(total.0).min(book.available(LedgerAccount::Promo(account)).0));
     let postings = cost.charge(promo);
-    if book.post(&postings).is_err() {
+    let missing = Credits(total.0 - promo.0);
+    // Who pays what the sender's wallet lacks, and how much that is.
+    let shared = payer(look, drafts, book, now).and_then(|payer| {
+        let own = book.balance(LedgerAccount::Wallet(account)).unwrap_or(Credits::ZERO).max(Credits::ZERO);
+        Some((payer, Credits(missing.0 - own.0))).filter(|(_, lacking)| lacking.is_positive())
+    });
+    let share = shared.map(|(payer, amount)| Posting {
+        from: LedgerAccount::Wallet(payer),
+        to: LedgerAccount::Wallet(account),
+        amount,
+        code: TransferCode::SharedUse,
+    });
+    let all: Vec<Posting> = share.iter().chain(&postings).copied().collect();
+    if book.post(&all).is_err() {
         // The balance would fall below its threshold by this very request: what comes by itself
         // comes before it, if it helps.
-        let missing = Credits(total.0 - promo.0);
         let mut tried = book.clone();
         let before = (decided.groups.len(), decided.not_moved.len());
         let stood = (decided.standing.clone(), decided.arm_below.clone(), look.standing.clone());
-        let came = transfer_automatically(decided, look, drafts, &mut tried, today, missing);
-        if !came || tried.post(&postings).is_err() {
+        let pending = shared.unwrap_or((account, missing));
+        let came = transfer_automatically(decided, look, drafts, &mut tried, now, today, pending);
+        if !came || tried.post(&all).is_err() {
             if came {
                 // It would not have helped: what was noted of it is undone.
                 decided.groups.truncate(before.0);
                 decided.not_moved.truncate(before.1);
                 (decided.standing, decided.arm_below, look.standing) = stood;
             }
+            if let Some((above, _)) = shared {
+                decided.not_shared.push(NotShared { account, above });
+            }
             let available = Credits(book.available(LedgerAccount::Wallet(account)).0.saturating_add(promo.0));
             return Err(SendRefused::InsufficientCredits { available, cost: total });
         }
         *book = tried;
     }
-    decided.groups.push(Group {
-        cause: Cause { kind: CauseKind::Batch, id: batch.0 },
+    let group = |kind, postings| Group {
+        cause: Cause { kind, id: batch.0 },
         postings,
         actor: drafts.request.actor.clone(),
         reference: String::new(),
-    });
+    };
+    decided.groups.extend(share.map(|share| group(CauseKind::SharedUse, vec![share])));
+    decided.groups.push(group(CauseKind::Batch, postings));
     let mut left = promo.0;
     for lot in look.lots.get_mut(&account).into_iter().flatten() {
         let used = lot.remaining.0.min(left);
@@ -464,30 +496,49 @@ fn charge(
             decided.lots.insert(lot.id, lot.remaining);
         }
     }
-    transfer_automatically(decided, look, drafts, book, today, Credits::ZERO);
+    transfer_automatically(decided, look, drafts, book, now, today, (account, Credits::ZERO));
     Ok(promo)
 }
 
+/// The account whose wallet pays what the sender's own lacks: the next one up that uses its own. None
+/// when the sender's is not shared.
+fn payer(look: &Look, drafts: &Drafts, book: &Book, now: Moment) -> Option<AccountId> {
+    let mut at = drafts.account.id;
+    while let Some(standing) = look.standing.get(&at)
+        && standing.shared.is_some_and(|shared| shared.at(now))
+    {
+        at = standing.parent?;
+    }
+    // Only wallets that are locked can pay: sharing that began while the request waited acts on the next.
+    let payer = LedgerAccount::Wallet(at);
+    (at != drafts.account.id && book.balance(payer).is_some()).then_some(at)
+}
+
 /// Lets credit come from above where a balance on the path is below its threshold, from the sender
-/// upwards: a transfer may in turn take the account above below its own. The sender is about to be
-/// charged `pending`. True when any came.
+/// upwards: a transfer may in turn take the account above below its own. The account of `pending` is about
+/// to be charged that much. True when any came.
 fn transfer_automatically(
     decided: &mut Decided,
     look: &mut Look,
     drafts: &Drafts,
     book: &mut Book,
+    now: Moment,
     today: i64,
-    pending: Credits,
+    pending: (AccountId, Credits),
 ) -> bool {
     let mut came = false;
     for id in drafts.account.path.iter().rev() {
         let Some(mut standing) = look.standing.get(id).cloned() else { continue };
         let (Some(rule), Some(parent)) = (standing.auto, standing.parent) else { continue };
+        if standing.shared.is_some_and(|shared| shared.at(now)) {
+            // What its wallet lacks comes from above anyway, and no more than that.
+            continue;
+        }
         let (wallet, above) = (LedgerAccount::Wallet(*id), LedgerAccount::Wallet(parent));
         // Only accounts whose balance this batch has locked can have fallen, and a rule that was set
         // while the request waited acts on the next one.
         let (Some(balance), Some(there)) = (book.balance(wallet), book.balance(above)) else { continue };
-        let pending = if *id == drafts.account.id { pending } else { Credits::ZERO };
+        let pending = if *id == pending.0 { pending.1 } else { Credits::ZERO };
         let low = |balance: Credits| balance.0.saturating_sub(pending.0) < rule.threshold.0;
         if standing.day != today {
             // Whom the ceiling has stopped, a new day sets going again.
@@ -656,6 +707,15 @@ impl Decided {
                     why: *why,
                     side,
                 };
+                mail::enqueue_sparingly(tx, base, to.id, &mail::MONEY, &message, now).await?;
+            }
+        }
+        for NotShared { account, above } in &self.not_shared {
+            let both = storage::accounts::find_all(tx, &[account.0, above.0]).await?;
+            let find = |id: AccountId| both.iter().find(|a| a.id == id).map(mail::Account::from);
+            let (Some(account), Some(above)) = (find(*account), find(*above)) else { continue };
+            for (to, side) in [(account, mail::Side::Below), (above, mail::Side::Above)] {
+                let message = mail::Message::SharedWalletEmpty { account, above, side };
                 mail::enqueue_sparingly(tx, base, to.id, &mail::MONEY, &message, now).await?;
             }
         }

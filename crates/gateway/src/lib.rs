@@ -12,6 +12,7 @@ pub mod changes;
 pub mod clock;
 pub mod credits;
 pub mod dispatch;
+pub mod funding;
 pub mod guesses;
 pub(crate) mod intake;
 pub mod join;

@@ -419,33 +419,46 @@ pub async fn set(
         let now = base.clock.now();
         let mut tx = base.db.begin().await?;
         let found = hold(&mut tx, account, by).await?;
-        let all = limits::of(&mut tx, &[account]).await?;
-        let known = all
-            .iter()
-            .find(|limit| (limit.by, limit.reach) == (by, reach) && limit.rule.is_about_the_same(rule));
-        let wanted = Limit { id: LimitId(0), account, by, reach, rule: rule.clone(), since: now };
-        let done = match known {
-            Some(known) if known.rule == *rule => return Ok(known.clone()),
-            Some(known) => {
-                let changes = Changes::new().field("limit", words(known), words(&wanted));
-                audit::note(&mut tx, &found, actor, "limit.change", &subject(known), &changes, now).await?;
-                limits::set_rule(&mut tx, known.id, rule).await?;
-                Limit { id: known.id, since: known.since, ..wanted }
-            }
-            None if all.len() >= LIMITS_MAX => return Err(LimitError::TooMany(account)),
-            None => {
-                let changes = Changes::new().new_field("limit", words(&wanted));
-                audit::note(&mut tx, &found, actor, "limit.set", &subject(&wanted), &changes, now).await?;
-                let id = limits::insert(&mut tx, &wanted).await?;
-                Limit { id, ..wanted }
-            }
-        };
+        let limit = put(&mut tx, &found, by, rule, reach, actor, now).await?;
         tx.commit().await?;
-        Ok(done)
+        Ok::<Limit, LimitError>(limit)
     })
     .await?;
     base.refresh().await?;
     Ok(limit)
+}
+
+/// Sets a limit on an account that is held, or changes the one that the same people have set on the same
+/// thing. What it was is in the audit log then, if it was different.
+pub(crate) async fn put(
+    tx: &mut storage::Tx,
+    account: &Account,
+    by: AccountId,
+    rule: &Rule,
+    reach: Reach,
+    actor: &Actor,
+    now: Moment,
+) -> Result<Limit, LimitError> {
+    let all = limits::of(tx, &[account.id]).await?;
+    let known =
+        all.iter().find(|limit| (limit.by, limit.reach) == (by, reach) && limit.rule.is_about_the_same(rule));
+    let wanted = Limit { id: LimitId(0), account: account.id, by, reach, rule: rule.clone(), since: now };
+    match known {
+        Some(known) if known.rule == *rule => Ok(known.clone()),
+        Some(known) => {
+            let changes = Changes::new().field("limit", words(known), words(&wanted));
+            audit::note(tx, account, actor, "limit.change", &subject(known), &changes, now).await?;
+            limits::set_rule(tx, known.id, rule).await?;
+            Ok(Limit { id: known.id, since: known.since, ..wanted })
+        }
+        None if all.len() >= LIMITS_MAX => Err(LimitError::TooMany(account.id)),
+        None => {
+            let changes = Changes::new().new_field("limit", words(&wanted));
+            audit::note(tx, account, actor, "limit.set", &subject(&wanted), &changes, now).await?;
+            let id = limits::insert(tx, &wanted).await?;
+            Ok(Limit { id, ..wanted })
+        }
+    }
 }
 
 /// Takes a limit off an account on behalf of `by`, the account itself or one above it.

@@ -48,6 +48,8 @@ pub struct Overview {
     pub promo: Credits,
     /// How far below zero its wallet may go.
     pub credit_line: Credits,
+    /// What it may still take from the wallet of the account above, where it shares that.
+    pub shared: Option<Credits>,
     /// What a segment to its home country costs, and about how many it can still send there.
     pub home: Option<Home>,
     /// The account's own messages.
@@ -62,6 +64,11 @@ impl Overview {
     /// What it holds, free credit included.
     pub fn balance(&self) -> Credits {
         Credits(self.wallet.0.saturating_add(self.promo.0))
+    }
+
+    /// What it may spend on messages: with its credit line, and with what it may take from above.
+    pub fn available(&self) -> Credits {
+        spendable(self.wallet, self.promo, self.credit_line, self.shared)
     }
 }
 
@@ -171,13 +178,19 @@ pub enum Attention {
     SuspendedBelow(i64),
 }
 
+fn spendable(wallet: Credits, promo: Credits, credit_line: Credits, shared: Option<Credits>) -> Credits {
+    let others = [promo, credit_line, shared.unwrap_or_default()];
+    others.iter().fold(wallet, |sum, part| Credits(sum.0.saturating_add(part.0)))
+}
+
 /// The overview of an account; with `tree` also that of all below it.
 pub async fn overview(base: &Base, account: &Account, tree: bool) -> Result<Overview> {
     let now = base.clock.now();
     let today = day_of(now, &base.rules.time_zone);
     let mut conn = base.db.read().await?;
     let (wallet, promo) = storage::ledger::balance(&mut conn, account.id).await?;
-    let available = Credits(wallet.0.saturating_add(promo.0).saturating_add(account.credit_line.0));
+    let shared = crate::funding::room(base, account).await?;
+    let available = spendable(wallet, promo, account.credit_line, shared);
     let own = traffic(&mut conn, Whose::One(account.id), today, available).await?;
     let mut attention = attention(base, &mut conn, account, available, &own, now).await?;
     let has_below = tree && storage::subaccounts::any(&mut conn, account.id).await?;
@@ -189,7 +202,7 @@ pub async fn overview(base: &Base, account: &Account, tree: bool) -> Result<Over
     }
     drop(conn);
     let home = of_home(base, account, available, now).await?;
-    Ok(Overview { wallet, promo, credit_line: account.credit_line, home, own, tree, attention })
+    Ok(Overview { wallet, promo, credit_line: account.credit_line, shared, home, own, tree, attention })
 }
 
 async fn of_home(base: &Base, account: &Account, available: Credits, now: Moment) -> Result<Option<Home>> {

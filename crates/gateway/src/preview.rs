@@ -227,7 +227,8 @@ pub(crate) async fn preview(
     let mut countries: Vec<OfCountry> = countries.into_values().collect();
     countries.sort_by_key(|of| std::cmp::Reverse(of.recipients));
     let (wallet, promo) = storage::ledger::balance(&mut *base.db.read().await?, account.id).await?;
-    let balance = Credits(wallet.0.saturating_add(promo.0));
+    let room = crate::funding::room(base, account).await?.unwrap_or_default();
+    let balance = Credits(wallet.0.saturating_add(promo.0).saturating_add(room.0));
     Ok(Preview {
         text,
         sender,

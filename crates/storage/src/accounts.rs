@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use domain::account::{Account, AccountSettings, AccountState, AutoTransfer, Email, Preset};
+use domain::account::{Account, AccountSettings, AccountState, AutoTransfer, Email, Preset, SharedWallet};
 use domain::credits::Credits;
 use domain::id::{AccountId, PriceListId};
 use domain::ledger::LedgerAccount;
@@ -18,9 +18,10 @@ use crate::db::{Conn, Error, Result, Row, Tx, Value};
 const COLUMNS: &str = "a.id, a.parent_id, a.path, a.company, a.owner, a.email, a.state, a.state_reason, a.credit_line,
         a.price_list_id, a.auto_threshold, a.auto_amount, a.auto_day_max, a.auto_month_max, a.default_sender,
         a.default_country, a.reload_lock, a.recipient_day_max, a.signing_key, a.signature_required, a.created_at,
-        a.access, a.time_zone, a.language, a.second_factor_required, a.text_days, a.number_days, a.preset";
+        a.access, a.time_zone, a.language, a.second_factor_required, a.text_days, a.number_days, a.preset,
+        a.shared_from, a.shared_until";
 /// How many columns that is: what a statement asks for beside them follows.
-const WIDTH: usize = 28;
+const WIDTH: usize = 30;
 
 /// Draws the number of a new account.
 pub async fn draw_id(tx: &mut Tx) -> Result<AccountId> {
@@ -42,9 +43,9 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
             state_reason, state_at, credit_line, price_list_id, auto_threshold, auto_amount, auto_day_max,
             auto_month_max, default_sender, default_country, reload_lock, recipient_day_max, signing_key,
             signature_required, created_at, access, time_zone, language, second_factor_required, text_days,
-            number_days, preset, name_folded, search)
+            number_days, preset, name_folded, search, shared_from, shared_until)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
+            $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
         &[
             account.id.0.into(),
             account.parent.map(|p| p.0).into(),
@@ -79,6 +80,8 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
             settings.preset.map_or("", Preset::as_str).into(),
             Value::from(&name_folded),
             Value::from(&search),
+            account.shared_wallet.map(|shared| shared.from.0).into(),
+            account.shared_wallet.and_then(|shared| shared.until).map(|until| until.0).into(),
         ],
     )
     .await?;
@@ -339,6 +342,14 @@ pub async fn set_auto_transfer(tx: &mut Tx, id: AccountId, rule: Option<AutoTran
     counters::changed(tx).await
 }
 
+/// Sets from when until when an account uses the wallet of the one above. The caller holds both wallets.
+pub async fn set_shared_wallet(tx: &mut Tx, id: AccountId, shared: Option<SharedWallet>) -> Result<()> {
+    let sql = "update accounts set shared_from = $2, shared_until = $3 where id = $1";
+    let (from, until) = (shared.map(|s| s.from.0), shared.and_then(|s| s.until).map(|until| until.0));
+    tx.execute(sql, &[id.0.into(), from.into(), until.into()]).await?;
+    counters::changed(tx).await
+}
+
 /// Lets the rules of the accounts right below act again: the account above has got credit. Nothing
 /// that is remembered changes.
 pub async fn arm_children(tx: &mut Tx, parent: AccountId) -> Result<()> {
@@ -432,6 +443,12 @@ fn state(code: i64) -> Result<AccountState> {
     AccountState::from_code(code).ok_or_else(|| Error::unreadable("accounts.state", code))
 }
 
+/// Whether an account uses the wallet of the one above, as two columns tell from here on.
+pub(crate) fn shared_wallet(row: &Row, column: usize) -> Result<Option<SharedWallet>> {
+    let until = row.opt_int(column + 1)?.map(Moment);
+    Ok(row.opt_int(column)?.map(|from| SharedWallet { from: Moment(from), until }))
+}
+
 fn account(mut row: Row) -> Result<Account> {
     let auto_transfer = match (row.opt_int(10)?, row.opt_int(11)?) {
         (Some(threshold), Some(amount)) => Some(AutoTransfer {
@@ -455,6 +472,7 @@ fn account(mut row: Row) -> Result<Account> {
         credit_line: Credits(row.int(8)?),
         price_list: row.opt_int(9)?.map(PriceListId),
         auto_transfer,
+        shared_wallet: shared_wallet(&row, 28)?,
         settings: AccountSettings {
             default_sender: row.opt_text(14)?,
             default_country: row.opt_text(15)?,

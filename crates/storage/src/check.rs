@@ -384,11 +384,19 @@ impl Books<'_> {
         let caused_by = |wanted: CauseKind| kind == wanted as i64;
         let for_batch = matches!(code, Code::Charge | Code::Margin);
         let for_refund = matches!(code, Code::Refund | Code::MarginRefund);
-        if for_batch != caused_by(CauseKind::Batch) || for_refund != caused_by(CauseKind::Refund) {
+        let for_shared = code == Code::SharedUse;
+        if for_shared != caused_by(CauseKind::SharedUse)
+            || for_batch != caused_by(CauseKind::Batch)
+            || for_refund != caused_by(CauseKind::Refund)
+        {
             return Some("has a code that does not fit its cause");
         }
         let fits = match (code, from, to) {
-            (Code::Transfer | Code::AutoTransfer | Code::Closing, Wallet(from), Wallet(to)) => {
+            (
+                Code::Transfer | Code::AutoTransfer | Code::Closing | Code::SharedUse,
+                Wallet(from),
+                Wallet(to),
+            ) => {
                 let root = |account: AccountId| self.tree.get(&account.0).and_then(|node| node.path.first());
                 if root(from) != root(to) {
                     return Some("leads from one tree to another");
@@ -397,7 +405,7 @@ impl Books<'_> {
             }
             // The account's own credit is owed to whoever paid it.
             (Code::Closing, Wallet(_), PaymentClearing) => true,
-            (Code::Transfer | Code::AutoTransfer | Code::Closing, _, _) => false,
+            (Code::Transfer | Code::AutoTransfer | Code::Closing | Code::SharedUse, _, _) => false,
             (Code::Grant, from, to) => from == PaymentClearing && matches!(to, Wallet(_)),
             (Code::Promo, from, to) => from == Goodwill && matches!(to, Promo(_)),
             (Code::PromoExpiry, from, to) => matches!(from, Promo(_)) && to == Goodwill,

@@ -175,7 +175,11 @@ pub async fn handed_down(conn: &mut Conn, account: AccountId) -> Result<BTreeMap
             where to_id = $1 and to_id >= 1000 and code < 40 and code in (30, 32, 33) group by from_id
         union all
         select to_id, cast(-sum(amount) as bigint) from transfers
-            where from_id = $1 and from_id >= 1000 and code < 40 and code in (30, 32, 33) group by to_id";
+            where from_id = $1 and from_id >= 1000 and code < 40 and code in (30, 32, 33) group by to_id
+        union all
+        select from_id, cast(sum(amount) as bigint) from transfers where to_id = $1 and code = 34 group by from_id
+        union all
+        select to_id, cast(-sum(amount) as bigint) from transfers where from_id = $1 and code = 34 group by to_id";
     let mut sums: BTreeMap<AccountId, Credits> = BTreeMap::new();
     for row in conn.query(sql, &[wallet.into()]).await? {
         if let Some(LedgerAccount::Wallet(other)) = LedgerAccount::from_id(row.int(0)?) {

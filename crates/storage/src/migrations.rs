@@ -43,9 +43,14 @@ pub const ALL: &[Migration] = &[
         sql: include_str!("../migrations/0010_create_limits.sql"),
     },
     Migration {
-        version: 13,
+        version: 11,
         name: "keep price history",
-        sql: include_str!("../migrations/0013_keep_price_history.sql"),
+        sql: include_str!("../migrations/0011_keep_price_history.sql"),
+    },
+    Migration {
+        version: 12,
+        name: "share wallets",
+        sql: include_str!("../migrations/0012_share_wallets.sql"),
     },
 ];
 

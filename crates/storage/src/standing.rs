@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use domain::account::{AccountState, AutoTransfer};
+use domain::account::{AccountState, AutoTransfer, SharedWallet};
 use domain::credits::Credits;
 use domain::id::AccountId;
 
+use crate::accounts;
 use crate::db::{Bulk, Error, Kind, Question, Result, Row, Tx};
 
 /// How an account stands.
@@ -16,6 +17,8 @@ pub struct Standing {
     pub state: AccountState,
     /// The account above.
     pub parent: Option<AccountId>,
+    /// Whether what its wallet lacks is paid by the one above.
+    pub shared: Option<SharedWallet>,
     /// The rule by which credit comes from above.
     pub auto: Option<AutoTransfer>,
     /// Whether the rule may act: it acts once a crossing.
@@ -33,9 +36,9 @@ pub struct Standing {
 static OF: Bulk = Bulk::select(
     &[("id", Kind::Int)],
     "select id, state, parent_id, auto_threshold, auto_amount, auto_day_max, auto_month_max, auto_armed,
-        auto_day, auto_day_used, auto_month_used, auto_count from accounts where id = $1",
+        auto_day, auto_day_used, auto_month_used, auto_count, shared_from, shared_until from accounts where id = $1",
     "select a.id, a.state, a.parent_id, a.auto_threshold, a.auto_amount, a.auto_day_max, a.auto_month_max,
-        a.auto_armed, a.auto_day, a.auto_day_used, a.auto_month_used, a.auto_count
+        a.auto_armed, a.auto_day, a.auto_day_used, a.auto_month_used, a.auto_count, a.shared_from, a.shared_until
         from accounts a join {rows} on a.id = input.id",
 );
 
@@ -60,6 +63,7 @@ fn standings(rows: Vec<Row>) -> Result<HashMap<AccountId, Standing>> {
         let standing = Standing {
             state: AccountState::from_code(code).ok_or_else(|| Error::unreadable("accounts.state", code))?,
             parent: row.opt_int(2)?.map(AccountId),
+            shared: accounts::shared_wallet(&row, 12)?,
             auto,
             armed: row.flag(7)?,
             day: row.int(8)?,

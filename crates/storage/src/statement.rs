@@ -273,7 +273,10 @@ fn read(row: &Row, account: AccountId) -> Result<Line> {
     let own = |place: LedgerAccount| place.owner() == Some(account);
     let code = TransferCode::from_code(code).ok_or_else(|| Error::unreadable("transfers.code", code))?;
     // Who is on the other side of a charge is nobody's to know but that account's.
-    let told = matches!(code, TransferCode::Transfer | TransferCode::AutoTransfer | TransferCode::Closing);
+    let told = matches!(
+        code,
+        TransferCode::Transfer | TransferCode::AutoTransfer | TransferCode::Closing | TransferCode::SharedUse
+    );
     let other = [from, to].into_iter().filter_map(LedgerAccount::owner).find(|other| *other != account);
     Ok(Line {
         id: TransferId(row.int(0)?),

@@ -86,6 +86,7 @@ fn words_of(action: &str) -> String {
         "account.create" => "created the account",
         "account.reopen" => "reopened the account",
         "account.suspend" => "suspended the account",
+        "wallet.share" => "set whose wallet pays",
         "auto_transfer.change" => "set when credit comes by itself",
         "credit_line.change" => "set the credit line",
         "credits.grant" => "granted credits",

@@ -167,7 +167,7 @@ async fn figures(console: &Console, place: &Place) -> Result<Vec<Figure>, Stop> 
     let told = overview::overview(&console.gateway, &place.account, false).await?;
     let worth = Worth::of(console, &place.path).await?;
     let balance = told.balance();
-    let available = Credits(balance.0.saturating_add(told.credit_line.0));
+    let available = told.available();
     let worth = worth.map(|worth| worth.words(available, format)).unwrap_or_default();
     let mut figures =
         vec![Figure::new("Balance", format.money(balance)).note(worth), traffic::lasts(&told.own, available)];
@@ -177,6 +177,12 @@ async fn figures(console: &Console, place: &Place) -> Result<Vec<Figure>, Stop> 
     if told.credit_line.is_positive() {
         figures.push(
             Figure::new("Credit line", format.money(told.credit_line)).note("how far below zero it may go"),
+        );
+    }
+    if let Some(shared) = told.shared {
+        figures.push(
+            Figure::new("From the wallet above", format.money(shared))
+                .note("what it may still use, if it is there"),
         );
     }
     if let Some(rule) = place.account.auto_transfer {

@@ -123,7 +123,7 @@ async fn figures(
     let mut figures = Vec::new();
     if place.may(Action::SeeBalance) {
         let balance = told.balance();
-        let available = Credits(balance.0.saturating_add(told.credit_line.0));
+        let available = told.available();
         let worth = Worth::of(console, &place.path).await?;
         let worth = worth.map(|worth| worth.words(available, format)).unwrap_or_default();
         let mut figure = Figure::new("Balance", format.money(balance)).note(worth);

@@ -84,6 +84,9 @@ fn words(code: TransferCode, amount: Credits, names_other: bool) -> &'static str
         (TransferCode::Closing, true, true) => "Back from closed account",
         (TransferCode::Closing, false, true) => "Account closed, back to",
         (TransferCode::Closing, ..) => "Account closed",
+        (TransferCode::SharedUse, true, true) => "For messages, from the wallet of",
+        (TransferCode::SharedUse, false, true) => "For messages of",
+        (TransferCode::SharedUse, ..) => "For messages, from the shared wallet",
         (TransferCode::Charge, ..) => "Messages",
         (TransferCode::Margin, ..) => "Margin on messages of subaccounts",
         (TransferCode::Refund, ..) => "Refund of a message that never left",
@@ -95,7 +98,7 @@ fn words(code: TransferCode, amount: Credits, names_other: bool) -> &'static str
 fn about(line: &Line) -> String {
     let actor = match line.cause {
         // Messages are charged by the key or the person that sent them; rules need no name.
-        CauseKind::AutoTransfer => "",
+        CauseKind::AutoTransfer | CauseKind::SharedUse => "",
         _ => line.actor.as_str(),
     };
     match (actor, line.reference.as_str()) {

@@ -93,7 +93,7 @@ impl Account {
             state_reason: account.state_reason.clone().filter(|_| account.state != AccountState::Active),
             preset: account.settings.preset.map(Preset::as_str),
             access: account.settings.access.as_str(),
-            balance: Balance::of(account, row.wallet, row.promo, asked.currency()),
+            balance: Balance::of(account, row.wallet, row.promo, None, asked.currency()),
             automatic_transfer: account
                 .auto_transfer
                 .map(|rule| AutomaticTransfer::of(rule, asked.currency())),

@@ -19,7 +19,10 @@ pub struct Balance {
     free_credit: Amount,
     /// How far below zero its wallet may go by messages. The operator of the installation sets it.
     credit_line: Amount,
-    /// What it can spend on messages: all three together.
+    /// What it may still take from the wallet of the account above by its own limits of money; null when
+    /// it does not share that wallet, and in lists.
+    shared: Option<Amount>,
+    /// What it can spend on messages: all of these together.
     spendable: Amount,
     /// What it can hand to other accounts: its wallet, and nothing that is borrowed or free.
     transferable: Amount,
@@ -30,14 +33,21 @@ pub struct Balance {
 
 impl Balance {
     /// What an account has, given what its wallet holds and what it was given for free.
-    pub fn of(account: &Account, wallet: Credits, free: Credits, currency: String) -> Balance {
-        let sum =
-            |all: [Credits; 3]| Credits(all.iter().fold(0, |sum: i64, part| sum.saturating_add(part.0)));
+    pub fn of(
+        account: &Account,
+        wallet: Credits,
+        free: Credits,
+        shared: Option<Credits>,
+        currency: String,
+    ) -> Balance {
+        let all = [wallet, free, account.credit_line, shared.unwrap_or_default()];
+        let spendable = all.iter().fold(0, |sum: i64, part| sum.saturating_add(part.0));
         Balance {
             wallet: Amount(wallet),
             free_credit: Amount(free),
             credit_line: Amount(account.credit_line),
-            spendable: Amount(sum([wallet, free, account.credit_line])),
+            shared: shared.map(Amount),
+            spendable: Amount(Credits(spendable)),
             transferable: Amount(wallet.max(Credits::ZERO)),
             currency,
         }
@@ -57,5 +67,7 @@ impl Balance {
 pub async fn read(asked: Asked) -> Result<Json<Balance>, Problem> {
     let mut conn = asked.gateway().db.read().await?;
     let (wallet, free) = storage::ledger::balance(&mut conn, asked.account.id).await?;
-    Ok(Json(Balance::of(&asked.account, wallet, free, asked.currency())))
+    drop(conn);
+    let shared = gateway::funding::room(asked.gateway(), &asked.account).await?;
+    Ok(Json(Balance::of(&asked.account, wallet, free, shared, asked.currency())))
 }

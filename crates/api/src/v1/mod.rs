@@ -28,6 +28,7 @@ mod prices;
 mod problem;
 mod settings;
 mod several;
+mod shared_wallet;
 mod statement;
 mod statistics;
 mod transfers;
@@ -77,6 +78,9 @@ pub(crate) fn routes() -> (Router<Api>, Vec<Row>, OpenApi) {
         .on(routes!(automatic::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(automatic::set), right(Scope::CreditsWrite, Action::MoveCredits), &[TransferNotAllowed, AccountClosed])
         .on(routes!(automatic::remove), right(Scope::CreditsWrite, Action::MoveCredits), &[AccountClosed])
+        .on(routes!(shared_wallet::read), right(Scope::CreditsRead, Action::SeeCredits), &[])
+        .on(routes!(shared_wallet::set), right(Scope::CreditsWrite, Action::MoveCredits), &[TransferNotAllowed, AccountClosed])
+        .on(routes!(shared_wallet::remove), right(Scope::CreditsWrite, Action::MoveCredits), &[TransferNotAllowed, AccountClosed])
         .on(routes!(limits::list), right(Scope::CreditsRead, Action::SeeCredits), &[])
         .on(routes!(limits::set), right(Scope::AccountsWrite, Action::ManageSubaccounts), &[AccountClosed, LimitExceeded])
         .on(routes!(limits::read), right(Scope::CreditsRead, Action::SeeCredits), &[])

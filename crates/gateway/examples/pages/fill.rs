@@ -320,6 +320,7 @@ async fn new_account(
         state_reason: None,
         credit_line: Credits::ZERO,
         price_list: None,
+        shared_wallet: None,
         auto_transfer: None,
         settings: AccountSettings {
             reload_lock: true,

@@ -259,6 +259,24 @@ automatic-transfer-failed-above =
     .note = Ist das Guthaben verbraucht, werden Nachrichten von { $account } abgelehnt. Die Umbuchung wird erneut versucht, sobald Sie Guthaben haben oder die Obergrenze neu beginnt.
     .why = Sie erhalten diese E-Mail, weil Sie sich um das Guthaben von { $above } kümmern.
 
+shared-wallet-empty =
+    .subject = Nachrichten von { $account } werden abgelehnt
+    .preview = Das gemeinsame Guthaben reicht nicht mehr.
+    .heading = Nachrichten werden abgelehnt
+    .text = { $account } sendet auf das Guthaben von { $above }, und dieses reicht für die Nachrichten nicht mehr. Sie werden abgelehnt und kosten nichts.
+    .button = Guthaben ansehen
+    .note = Bitten Sie { $above } um Guthaben. Sobald es dort eintrifft, gehen Nachrichten wieder hinaus.
+    .why = Sie erhalten diese E-Mail, weil Sie sich um das Guthaben von { $account } kümmern.
+
+shared-wallet-empty-above =
+    .subject = Nachrichten von { $account } werden abgelehnt
+    .preview = Ihr Guthaben reicht nicht mehr.
+    .heading = Nachrichten werden abgelehnt
+    .text = { $account } sendet auf das Guthaben von { $above }, und dieses reicht für die Nachrichten nicht mehr. Sie werden abgelehnt und kosten nichts.
+    .button = Guthaben ansehen
+    .note = Sobald Guthaben da ist, gehen Nachrichten wieder hinaus.
+    .why = Sie erhalten diese E-Mail, weil Sie sich um das Guthaben von { $above } kümmern.
+
 limit-fuller =
     .subject = { $account } hat { $share } % eines Limits verbraucht
     .preview = { $what }: { $share } % sind verbraucht.

@@ -259,6 +259,24 @@ automatic-transfer-failed-above =
     .note = When its balance is used up, the messages of { $account } are refused. The transfer is tried again as soon as you have credit or the limit begins anew.
     .why = You get this because you look after the credits of { $above }.
 
+shared-wallet-empty =
+    .subject = Messages of { $account } are refused
+    .preview = The wallet it shares does not hold their price.
+    .heading = Messages are refused
+    .text = { $account } sends on the wallet of { $above }, and that wallet does not hold the price of the messages any more. They are refused and cost nothing.
+    .button = Look at the credits
+    .note = Ask { $above } for credit. Messages go out again as soon as it arrives there.
+    .why = You get this because you look after the credits of { $account }.
+
+shared-wallet-empty-above =
+    .subject = Messages of { $account } are refused
+    .preview = Your wallet does not hold their price.
+    .heading = Messages are refused
+    .text = { $account } sends on the wallet of { $above }, and that wallet does not hold the price of the messages any more. They are refused and cost nothing.
+    .button = Look at the credits
+    .note = Messages go out again as soon as there is credit.
+    .why = You get this because you look after the credits of { $above }.
+
 limit-fuller =
     .subject = { $account } has used { $share } % of a limit
     .preview = { $what }: { $share } % is used.

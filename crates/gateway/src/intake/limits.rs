@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use domain::credits::Credits;
 use domain::id::AccountId;
 use domain::limit::{self, Applied, Limit, Reached, Rule};
 use domain::moment::Moment;
@@ -18,6 +19,20 @@ use crate::mail;
 /// Whose use of which limit.
 pub(super) fn use_of(applied: &Applied<Limit>) -> Use {
     (applied.limit.id, applied.counted)
+}
+
+/// What an account may still spend by its own limits of money; nothing when it has none. `used` is what
+/// has been used of each limit that bears on it.
+pub(super) fn room(drafts: &Drafts, used: &[Used]) -> Credits {
+    let left = drafts.limits.iter().zip(used).filter_map(|(applied, used)| match &applied.limit.rule {
+        Rule::Most { measure, country: None, label: None, most }
+            if measure.is_money() && applied.counted == drafts.account.id =>
+        {
+            Some(most.saturating_sub(used.used).max(0))
+        }
+        _ => None,
+    });
+    Credits(left.min().unwrap_or(0))
 }
 
 impl Look<'_> {

@@ -154,6 +154,8 @@ pub enum Message<'a> {
         /// Who is written to.
         side: Side,
     },
+    /// Messages were refused, as a wallet that two share did not hold their price.
+    SharedWalletEmpty { account: Account<'a>, above: Account<'a>, side: Side },
     /// A limit is half, four fifths or wholly used up. `setter`: whose people can raise it.
     LimitFuller {
         account: Account<'a>,
@@ -194,6 +196,7 @@ impl<'a> Message<'a> {
             Message::AccountSuspended { .. } => "account-suspended",
             Message::AccountClosing { .. } => "account-closing",
             Message::AutomaticTransferFailed { .. } => "automatic-transfer-failed",
+            Message::SharedWalletEmpty { .. } => "shared-wallet-empty",
             // Apart, so that mails about what is half used never keep back one about what is used up.
             Message::LimitFuller { share: 100.., .. } => "limit-reached",
             Message::LimitFuller { .. } => "limit",
@@ -228,10 +231,12 @@ impl<'a> Message<'a> {
             }
             Message::AccessAsked { account, .. } => format!("/a/{}/access", account.id),
             Message::OwnershipOffered { account, .. } => format!("/a/{}/members", account.id),
-            Message::AutomaticTransferFailed { account, side: Side::Below, .. } => {
+            Message::AutomaticTransferFailed { account, side: Side::Below, .. }
+            | Message::SharedWalletEmpty { account, side: Side::Below, .. } => {
                 format!("/a/{}/credits", account.id)
             }
-            Message::AutomaticTransferFailed { above, side: Side::Above, .. } => {
+            Message::AutomaticTransferFailed { above, side: Side::Above, .. }
+            | Message::SharedWalletEmpty { above, side: Side::Above, .. } => {
                 format!("/a/{}/credits", above.id)
             }
             Message::LimitFuller { account, side: Side::Below, .. } => format!("/a/{}/limits", account.id),
@@ -251,6 +256,7 @@ impl<'a> Message<'a> {
             Message::AccessAnswered { granted_until: None, .. } => "access-refused",
             Message::AccessAnswered { .. } => "access-granted",
             Message::AutomaticTransferFailed { side: Side::Above, .. } => "automatic-transfer-failed-above",
+            Message::SharedWalletEmpty { side: Side::Above, .. } => "shared-wallet-empty-above",
             Message::LimitFuller { share: 100.., side: Side::Below, .. } => "limit-full",
             Message::LimitFuller { share: 100.., side: Side::Above, .. } => "limit-full-above",
             Message::LimitFuller { side: Side::Below, .. } => "limit-fuller",
@@ -372,6 +378,13 @@ impl<'a> Message<'a> {
                     values,
                     vec![("fact-from", name(above)), ("fact-to", name(account)), ("fact-amount", amount)],
                 )
+            }
+            Message::SharedWalletEmpty { account, above, side } => {
+                // How little there is above is not for those below to know.
+                let (account, above) = (name(account), name(above));
+                let facts = vec![("fact-account", account.clone())];
+                let facts = if *side == Side::Above { facts } else { Vec::new() };
+                (vec![("account", account), ("above", above)], facts)
             }
             Message::LimitFuller { account, setter, measure, country, label, used, most, share, .. } => {
                 let amount = |number: i64| match measure.is_money() {

@@ -52,6 +52,9 @@ fn every(name: &str) -> Vec<(String, Message<'_>)> {
         let amount = Credits(25_000_000);
         all.push(Message::AutomaticTransferFailed { account, above, amount, why, side });
     }
+    for side in [Side::Below, Side::Above] {
+        all.push(Message::SharedWalletEmpty { account, above, side });
+    }
     let label = label();
     for (measure, (side, share)) in Measure::ALL.into_iter().zip([
         (Side::Below, 50),

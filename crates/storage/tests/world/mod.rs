@@ -42,6 +42,7 @@ pub async fn account(tx: &mut Tx, parent: Option<&Account>, email: &str) -> Acco
         state_reason: None,
         credit_line: Credits::ZERO,
         price_list: None,
+        shared_wallet: None,
         auto_transfer: None,
         settings: AccountSettings {
             reload_lock: true,

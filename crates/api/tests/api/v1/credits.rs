@@ -165,3 +165,35 @@ async fn limits_are_set_from_above_and_seen_from_below() {
     house.v1(&key, "DELETE", &one).send().await.problem(404, "not_found");
     assert_eq!(house.got(&as_child, &sms("three")).await["success"], "100");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_sends_on_the_wallet_above_as_long_as_it_is_let() {
+    let house = House::new().await;
+    let child = house.account("Child", Some(house.main.id), 0).await;
+    let key = house.key(house.main.id, |_| {}).await;
+    let own = house.key(child.id, |_| {}).await;
+    let at = format!("/v1/accounts/{}/shared-wallet", child.id);
+    house.v1(&key, "GET", &at).send().await.problem(404, "not_found");
+    for (wrong, field) in [
+        (json!({ "cap": "0.00" }), "cap"),
+        (json!({ "cap": "5.00", "until": "2020-01-01T00:00:00Z" }), "until"),
+    ] {
+        house.v1(&key, "PUT", &at).json_body(&wrong).send().await.wrong_field(field);
+    }
+    // Nobody helps themselves.
+    let refused = house.v1(&own, "PUT", &at).json_body(&json!({ "cap": "5.00" })).send().await;
+    refused.problem(403, "permission_missing");
+    let set = house.v1(&key, "PUT", &at).json_body(&json!({ "cap": "5.00" })).send().await.json();
+    assert_eq!(
+        (&set["active"], &set["available"], &set["until"]),
+        (&json!(true), &json!("5.00"), &json!(null))
+    );
+    let balance = house.got(&own, "/v1/balance").await;
+    assert_eq!((&balance["wallet"], &balance["shared"]), (&json!("0.00"), &json!("5.00")));
+    assert_eq!(balance["spendable"], "5.00", "and not what is above");
+    assert_eq!(house.got(&own, &at).await["available"], "5.00");
+    for _ in 0..2 {
+        assert_eq!(house.v1(&key, "DELETE", &at).send().await.status, 204);
+    }
+    assert_eq!(house.got(&own, "/v1/balance").await["shared"], json!(null));
+}
