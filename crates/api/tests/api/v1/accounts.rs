@@ -23,8 +23,8 @@ async fn an_account_is_created_read_suspended_and_activated() {
     assert_eq!(made["path"], json!([house.main.id.0, made["id"]]));
     assert_eq!(made["created_at"], "2026-01-05T09:11:10.12Z");
     let nothing = json!({
-        "wallet": "0.00", "free_credit": "0.00", "credit_line": "0.00", "spendable": "0.00", "transferable": "0.00",
-        "currency": "EUR",
+        "wallet": "0.00", "free_credit": "0.00", "credit_line": "0.00", "shared": null, "spendable": "0.00",
+        "transferable": "0.00", "currency": "EUR",
     });
     assert_eq!(made["balance"], nothing);
 
