@@ -5,7 +5,6 @@
 mod house;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::account::Account;
@@ -14,12 +13,11 @@ use domain::credits::Credits;
 use domain::limit::Measure;
 use domain::message::MessageStatus;
 use domain::moment::Moment;
-use gateway::accept::{RecipientRefused, SendRefused};
+use gateway::accept::RecipientRefused;
 use gateway::accounts::When;
 use gateway::funding::{self, Sharing, SharingError};
-use gateway::{Base, Clock, Gateway, accounts, credits, prices};
+use gateway::{Base, Clock, accounts, credits, prices};
 use house::*;
-use tokio::task::JoinSet;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -116,32 +114,6 @@ async fn it_begins_and_ends_when_it_was_said_and_can_be_taken_back() {
         sound(&base).await;
         gateway.stop().await;
     }
-}
-
-/// Many send at once from these accounts. Gives how many were accepted, and how many refused for want of
-/// credit.
-async fn drain(gateway: &Gateway, accounts: &[Arc<Account>], asked: usize) -> (usize, usize) {
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut clients = JoinSet::new();
-    for client in 0..64 {
-        let (gateway, next) = (gateway.clone(), next.clone());
-        let account = accounts[client % accounts.len()].clone();
-        clients.spawn(async move {
-            let mut done = (0, 0);
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                if n >= asked {
-                    return done;
-                }
-                match gateway.send(&account, to([number(n as u64)], "hello")).await {
-                    Ok(sent) if sent.messages[0].id.is_some() => done.0 += 1,
-                    Err(SendRefused::InsufficientCredits { .. }) => done.1 += 1,
-                    other => panic!("{other:?}"),
-                }
-            }
-        });
-    }
-    clients.join_all().await.into_iter().fold((0, 0), |sum, done| (sum.0 + done.0, sum.1 + done.1))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,6 @@ use gateway::{Base, Clock, Gateway, prices};
 use house::*;
 use tokio::task::JoinSet;
 
-const CLIENTS: usize = 64;
 const ALLOWED: usize = 300;
 const ASKED: usize = 340;
 

@@ -28,6 +28,7 @@ use gateway::{Base, Clock, Gateway, Rules, accounts, credits, prices};
 use jiff::tz::TimeZone;
 use storage::Db;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
 
 /// 2026-05-28, about half past eight in the evening.
 pub const NOW: Moment = Moment(1_780_000_000_000_000);
@@ -171,6 +172,35 @@ pub async fn sent(gateway: &Gateway, account: &Arc<Account>, request: SendReques
 /// How many messages of a request were accepted, if it was not refused as a whole.
 pub fn accepted(sent: &Result<Sent, SendRefused>) -> usize {
     sent.as_ref().map_or(0, |s| s.messages.iter().filter(|m| m.id.is_some()).count())
+}
+
+/// How many send at once where many do.
+pub const CLIENTS: usize = 64;
+
+/// Many send at once from these accounts. Gives how many were accepted, and how many refused for want of
+/// credit.
+pub async fn drain(gateway: &Gateway, accounts: &[Arc<Account>], asked: usize) -> (usize, usize) {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let (gateway, next) = (gateway.clone(), next.clone());
+        let account = accounts[client % accounts.len()].clone();
+        clients.spawn(async move {
+            let mut done = (0, 0);
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= asked {
+                    return done;
+                }
+                match gateway.send(&account, to([number(n as u64)], "hello")).await {
+                    Ok(sent) if sent.messages[0].id.is_some() => done.0 += 1,
+                    Err(SendRefused::InsufficientCredits { .. }) => done.1 += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+    }
+    clients.join_all().await.into_iter().fold((0, 0), |sum, done| (sum.0 + done.0, sum.1 + done.1))
 }
 
 /// What the books know of a message.

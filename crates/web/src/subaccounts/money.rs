@@ -98,6 +98,10 @@ async fn drawn(
     if there.1.is_positive() {
         figures.push(Figure::new("Of it free credits", format.money(there.1)).note("they cannot be moved"));
     }
+    if let Some(room) = gateway::funding::room(gateway, &below.account).await? {
+        let words = format!("From the wallet of {}", giver(below));
+        figures.push(Figure::new(words, format.money(room)).note("what its limits let it use of that"));
+    }
     if place.may(Action::SeeBalance) {
         figures.push(
             Figure::new(format!("{} holds", place.account.name()), format.money(own.0)).note("to hand out"),

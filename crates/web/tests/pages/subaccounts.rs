@@ -312,3 +312,19 @@ async fn an_account_reads_what_it_pays_and_not_what_is_paid_above() {
     let analyst = house.person(house.branch.id, Role::Analyst).await;
     assert_eq!(analyst.get(&path).await.status, 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_wallet_is_seen_from_both_sides_and_nothing_of_what_is_above() {
+    let house = House::new().await;
+    let (main, branch) = (&house.main, &house.branch);
+    let sharing =
+        gateway::funding::Sharing { from: None, until: None, cap: domain::credits::Credits(7_310_000) };
+    let actor = domain::actor::Actor::command_line();
+    gateway::funding::share_wallet(&house.gateway, branch.id, main.id, sharing, &actor).await.unwrap();
+    let above = house.person(main.id, Role::Owner).await;
+    let page = above.get(format!("/a/{}/subaccounts/{}/credits", main.id, branch.id)).await;
+    page.shows(&["From the wallet of", "7.31"], &[]);
+    let own = house.person(branch.id, Role::Owner).await;
+    let page = own.get(format!("/a/{}/credits", branch.id)).await;
+    page.shows(&["From the wallet above", "7.31"], &[]);
+}
